@@ -1,0 +1,101 @@
+"""What an agent says on its standard output: one JSON object a line, and nothing else of ours.
+
+The agent imports this module and no other of the service's; it must therefore stay free of NATS,
+Postgres and HTTP.  A line that does not decode to a `Message` is a log line, not an error.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+Stage: TypeAlias = Literal["analysis", "planning", "codegen", "training"]
+
+STAGES: Final[tuple[Stage, ...]] = ("analysis", "planning", "codegen", "training")
+
+LINE_BYTES_MAX: Final = 64 * 1024
+"""A longer line is a log line, cut: no message of ours comes near it."""
+
+
+class StageStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="stage_started"):
+    """A stage began."""
+
+    stage: Stage
+
+
+class StageProgressed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="stage_progressed"):
+    """A stage moved on: `fraction` of it is done, in 0..1; `message` is for a person."""
+
+    stage: Stage
+    fraction: float
+    message: str
+
+
+class StageCompleted(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="stage_completed"):
+    """A stage ended well; `summary` is one sentence of what it found or made."""
+
+    stage: Stage
+    summary: str
+
+
+class ModelEvaluated(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="model_evaluated"):
+    """A model (or the blend of them) was scored on its out-of-fold predictions.
+
+    `score` is the metric over all out-of-fold rows, `fold_scores` the metric on each fold alone.
+    """
+
+    model: str
+    metric: str
+    maximize: bool
+    score: float
+    fold_scores: tuple[float, ...]
+
+
+class Succeeded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="succeeded"):
+    """The attempt's last word when all went well: a valid submission.csv lies in the output folder.
+
+    `artifacts` are plain file names (no directories) in the output folder; `score` and `fold_scores`
+    are those of the submitted predictions, computed by the agent from the out-of-fold file.
+    """
+
+    competition: str
+    task: str
+    metric: str
+    maximize: bool
+    score: float
+    fold_scores: tuple[float, ...]
+    artifacts: tuple[str, ...]
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="failed"):
+    """The attempt's last word when it knows why it could not go on.
+
+    `reason` is a short stable code (``rules_not_accepted``); `message` tells a person what to do;
+    `retryable` says whether the same attempt could fare better later.
+    """
+
+    reason: str
+    message: str
+    retryable: bool
+
+
+Message: TypeAlias = StageStarted | StageProgressed | StageCompleted | ModelEvaluated | Succeeded | Failed
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+
+
+def encode_line(message: Message) -> bytes:
+    """One message as one line of UTF-8 JSON, newline included."""
+    return _encoder.encode(message) + b"\n"
+
+
+def decode_line(line: bytes) -> Message | None:
+    """The message on a line, or None where the line is something else (a log line)."""
+    if len(line) > LINE_BYTES_MAX or not line.startswith(b"{"):
+        return None
+    try:
+        return _decoder.decode(line)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
