@@ -1,0 +1,1 @@
+"""The agent: solves one competition in one process, and speaks only by `events.progress` lines."""

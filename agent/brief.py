@@ -1,0 +1,102 @@
+"""What a competition asks, as found in its files: the outcome of stage 1 and the input of all others.
+
+Pure data.  Nothing here reads a file; `agent.analysis` makes a `Brief`, everything later only reads it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Task: TypeAlias = Literal["binary", "multiclass", "regression"]
+
+Answer: TypeAlias = Literal["label", "probability", "class_probabilities", "value"]
+"""What a submission's cells hold: a class, the chance of the positive class, one column of chances for
+each class, or a number."""
+
+ColumnKind: TypeAlias = Literal["numeric", "categorical", "text", "datetime", "boolean"]
+
+Scheme: TypeAlias = Literal["kfold", "stratified", "group", "time"]
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """How a table is written down."""
+
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    decimal_comma: bool = False
+
+
+class TableFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A table of the competition: its path relative to the data folder, and how to read it."""
+
+    path: str
+    dialect: Dialect
+    rows: int
+    columns: tuple[str, ...]
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """A column to predict, by its name in train and (not always the same) in the submission."""
+
+    train_column: str
+    submission_column: str
+
+
+class Feature(msgspec.Struct, frozen=True, kw_only=True):
+    """A column that train and test share and that a model may learn from."""
+
+    name: str
+    kind: ColumnKind
+    missing_fraction: float
+    unique: int
+
+
+class MetricChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """The metric that the competition is scored by, and the words that say so.
+
+    `name` is a key of `agent.metrics.METRICS`; `certain` is False where nothing named a metric and the
+    nearest proper score for the task was taken.
+    """
+
+    name: str
+    maximize: bool
+    evidence: str
+    certain: bool
+
+
+class Validation(msgspec.Struct, frozen=True, kw_only=True):
+    """How train is split for cross-validation, and why; `column` is the group or the time, if any."""
+
+    scheme: Scheme
+    reason: str
+    column: str | None = None
+
+
+class Brief(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything later stages need to know of a competition.
+
+    `id_column` is the submission's first column; `id_in_test` is False where test.csv has no such
+    column, so that ids are taken from the sample submission by row.  `classes` are labels as they are
+    written in a submission, in a fixed order (for `class_probabilities`: the order of its columns);
+    empty for regression.  `dropped` maps a column that no model may use to the reason.
+    """
+
+    competition: str
+    title: str
+    train: TableFile
+    test: TableFile
+    sample: TableFile
+    id_column: str
+    id_in_test: bool
+    targets: tuple[Target, ...]
+    task: Task
+    answer: Answer
+    classes: tuple[str, ...]
+    positive_label: str | None
+    metric: MetricChoice
+    validation: Validation
+    features: tuple[Feature, ...]
+    dropped: dict[str, str]
+    notes: tuple[str, ...]
