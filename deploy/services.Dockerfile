@@ -1,0 +1,36 @@
+# The gateway, the scheduler, the executor and the projector: one image, the command says which.
+ARG BASE=podium-base:bookworm
+
+FROM ${BASE} AS builder
+# Where both possible bases keep the certificates that the system trusts; pip brings its own list otherwise.
+ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1
+# pip stays outside the environment that it fills.
+RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
+COPY requirements/services.txt /tmp/services.txt
+RUN /opt/pip/bin/pip --python /opt/venv/bin/python install --no-compile --require-hashes --only-binary :all: -r /tmp/services.txt
+# Bytecode is never checked against its source again: nothing in a read-only image changes.
+RUN find /opt/venv -type d -name tests -prune -exec rm -rf {} + \
+    && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
+COPY events/ /app/events/
+COPY services/ /app/services/
+COPY cli/ /app/cli/
+COPY sql/ /app/sql/
+RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app
+
+FROM ${BASE}
+LABEL org.opencontainers.image.title="podium-services" \
+      org.opencontainers.image.description="Podium's gateway, scheduler, executor and projector, and its command line." \
+      org.opencontainers.image.licenses="MIT"
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin podium
+COPY --from=builder /opt/venv /opt/venv
+COPY --from=builder /app /app
+ENV HOME=/tmp \
+    PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+WORKDIR /app
+USER podium
+# For example: docker run podium-services:local services.gateway
+ENTRYPOINT ["/opt/venv/bin/python", "-m"]
