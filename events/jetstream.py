@@ -1,0 +1,153 @@
+"""The log on NATS JetStream: one stream, one message an event, the broker itself refusing stale writers.
+
+Source: optimistic append by the headers ``Nats-Expected-Last-Subject-Sequence`` and ``…-Sequence-Subject``
+(https://docs.nats.io/nats-concepts/jetstream/headers); CloudEvents 1.0, NATS binding, binary mode.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from nats.errors import Error as NatsError
+from nats.js.api import DiscardPolicy, StorageType, StreamConfig
+from nats.js.errors import APIError, NotFoundError
+
+from events import catalogue, subjects
+from events.feed import follow, read_all
+from events.log import ConflictError, JobAt, UnavailableError
+from events.recorded import Recorded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+    from nats.js import JetStreamContext
+
+    from events.catalogue import Event
+    from events.log import Batch, Expectation
+
+_WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
+_STREAM_NOT_FOUND: Final = 10059
+_ACK_S: Final = 2.0
+_TRIES: Final = 3
+
+
+def _wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+async def ensure_stream(js: JetStreamContext, *, replicas: int = 1) -> None:
+    """Make the stream of record where there is none; it can then be neither purged nor deleted from."""
+    try:
+        await js.stream_info(subjects.STREAM)
+    except NotFoundError:
+        await js.add_stream(
+            StreamConfig(
+                name=subjects.STREAM,
+                subjects=[subjects.ALL_EVENTS],
+                storage=StorageType.FILE,
+                num_replicas=replicas,
+                discard=DiscardPolicy.NEW,
+                deny_delete=True,
+                deny_purge=True,
+            )
+        )
+
+
+class JetStreamLog:
+    """A `events.log.Log` over a connection; `source` names this process in every event it writes."""
+
+    def __init__(
+        self, connection: Client, *, source: str, clock: Callable[[], datetime] = _wall_clock
+    ) -> None:
+        self._connection = connection
+        self._js = connection.jetstream(timeout=_ACK_S)
+        self._source = source
+        self._clock = clock
+
+    async def append(self, event: Event, *, expect: Expectation) -> int:
+        """See `events.log.Log.append`.
+
+        A lost acknowledgement is asked for again under the same message id, so one call stores at most
+        one event.
+        """
+        event_id = uuid4().hex
+        headers = self._headers(event, event_id, expect)
+        for _ in range(_TRIES):
+            try:
+                ack = await self._js.publish(
+                    subjects.of_event(event), catalogue.encode(event), headers=dict(headers)
+                )
+            except APIError as error:
+                if error.err_code in _WRONG_LAST_SEQUENCE:
+                    return await self._own_or_conflict(event, event_id, error)
+                raise UnavailableError(f"JetStream refused the event: {error}") from error
+            except (NatsError, TimeoutError, OSError) as error:
+                last = error
+                continue
+            return ack.seq
+        raise UnavailableError(f"no acknowledgement from JetStream: {last!r}") from last
+
+    async def read_job(self, job_id: str) -> list[Recorded]:
+        """See `events.log.Log.read_job`."""
+        return await read_all(self._connection, subject=subjects.of_job(job_id), read=recorded)
+
+    async def follow(self, *, after: int) -> AsyncIterator[Batch]:
+        """See `events.log.Log.follow`."""
+        async for batch in follow(self._connection, after=after, read=recorded):
+            yield batch
+
+    def _headers(self, event: Event, event_id: str, expect: Expectation) -> dict[str, str]:
+        of_job = isinstance(expect, JobAt)
+        scope = subjects.of_job(event.job_id) if of_job else subjects.of_type(type(event))
+        return {
+            "Nats-Msg-Id": event_id,
+            "Nats-Expected-Last-Subject-Sequence": str(expect.sequence),
+            "Nats-Expected-Last-Subject-Sequence-Subject": scope,
+            "ce-specversion": "1.0",
+            "ce-id": event_id,
+            "ce-type": f"podium.{type(event).__name__}",
+            "ce-source": self._source,
+            "ce-subject": event.job_id,
+            "ce-time": self._clock().isoformat(),
+            "content-type": "application/json",
+        }
+
+    async def _own_or_conflict(self, event: Event, event_id: str, error: APIError) -> int:
+        """The sequence of our own event, where a retry was refused because the first try had been stored.
+
+        One server answers a repeated id with "wrong last sequence" rather than "duplicate".
+        """
+        try:
+            last = await self._js.get_last_msg(subjects.STREAM, subjects.of_event(event))
+        except NotFoundError:
+            raise ConflictError(str(error)) from error
+        except (NatsError, TimeoutError, OSError) as lost:
+            raise UnavailableError(f"no answer from JetStream: {lost!r}") from lost
+        if (last.headers or {}).get("ce-id") == event_id and last.seq is not None:
+            return last.seq
+        raise ConflictError(str(error)) from error
+
+
+def recorded(message: Msg) -> Recorded:
+    """The event in a delivered message.
+
+    Raises:
+        UnreadableEventError: the payload or the headers are not ours.
+    """
+    headers = message.headers or {}
+    try:
+        event_id, source, time = headers["ce-id"], headers["ce-source"], headers["ce-time"]
+        at = datetime.fromisoformat(time)
+    except (KeyError, ValueError) as error:
+        raise catalogue.UnreadableEventError(f"header {error} of {message.subject}") from error
+    return Recorded(
+        sequence=message.metadata.sequence.stream,
+        event_id=event_id,
+        source=source,
+        time=at,
+        event=catalogue.decode(message.data),
+    )

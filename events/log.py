@@ -1,0 +1,87 @@
+"""The log as a protocol: append with optimistic concurrency, read one job, follow everything.
+
+Two adapters serve it: `events.jetstream` (NATS) and `events.memory` (tests and simulation); one contract
+suite runs on both.
+
+    LogError
+    ├── ConflictError      somebody else wrote first: read again, decide again
+    └── UnavailableError   the broker did not answer: whether the event was stored is not known
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import msgspec
+
+from events.recorded import Recorded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from events.catalogue import Event
+
+
+class LogError(Exception):
+    """An append or a read that did not happen."""
+
+
+class ConflictError(LogError):
+    """The expectation of an append did not hold: nothing was written."""
+
+
+class UnavailableError(LogError):
+    """The broker did not answer in time, or could not be reached."""
+
+
+class JobAt(msgspec.Struct, frozen=True, kw_only=True):
+    """Expect `sequence` to be the last of the event's own job (0: the job has no events)."""
+
+    sequence: int
+
+
+class TypeAt(msgspec.Struct, frozen=True, kw_only=True):
+    """Expect `sequence` to be the last of the event's own type over all jobs (0: there is none).
+
+    Appends of that type form one line: two writers that have not seen each other cannot both succeed.
+    """
+
+    sequence: int
+
+
+Expectation: TypeAlias = JobAt | TypeAt
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """What a follower gets at once: events in log order, and whether there were more behind them.
+
+    `caught_up` is True when nothing lay behind the last record as it was delivered.
+    """
+
+    records: tuple[Recorded, ...]
+    caught_up: bool
+
+
+class Log(Protocol):
+    """The append-only history of all jobs; sequences start at 1 and grow."""
+
+    async def append(self, event: Event, *, expect: Expectation) -> int:
+        """Store an event and return its sequence.
+
+        Raises:
+            ConflictError: the expectation did not hold; read again before deciding again.
+            UnavailableError: no answer; the event may or may not be stored.
+        """
+        ...
+
+    async def read_job(self, job_id: str) -> list[Recorded]:
+        """All events of one job so far, in log order (empty for an unknown job)."""
+        ...
+
+    def follow(self, *, after: int) -> AsyncIterator[Batch]:
+        """Every event past a sequence, for ever: first the history, then what is appended.
+
+        An empty batch comes about four times a second while nothing happens, so that a follower can
+        look at the clock.  Survives the broker's restarts without gap or repeat.
+        """
+        ...

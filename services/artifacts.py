@@ -1,0 +1,68 @@
+"""Artifacts in the JetStream object store: written by the executor, read by the gateway, checked by digest."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from nats.errors import Error as NatsError
+from nats.js.api import ObjectStoreConfig
+from nats.js.errors import NotFoundError
+
+from events import subjects
+from events.catalogue import Artifact
+
+if TYPE_CHECKING:
+    from nats.js import JetStreamContext
+    from nats.js.object_store import ObjectStore
+
+
+class ArtifactError(Exception):
+    """An artifact that could not be stored or read back whole."""
+
+
+async def ensure_bucket(js: JetStreamContext, *, replicas: int = 1) -> None:
+    """Make the bucket where there is none."""
+    try:
+        await js.object_store(subjects.ARTIFACT_BUCKET)
+    except NotFoundError:
+        await js.create_object_store(subjects.ARTIFACT_BUCKET, config=ObjectStoreConfig(replicas=replicas))
+
+
+class ArtifactStore:
+    """The bucket, addressed by ``<job_id>/<attempt>/<name>``."""
+
+    def __init__(self, js: JetStreamContext) -> None:
+        self._js = js
+
+    async def put(self, *, job_id: str, attempt: int, name: str, data: bytes) -> Artifact:
+        """Store a file and return where it is.
+
+        Raises:
+            ArtifactError: the store did not take it.
+        """
+        key = f"{job_id}/{attempt}/{name}"
+        try:
+            await (await self._bucket()).put(key, data)
+        except (NatsError, TimeoutError, OSError) as error:
+            raise ArtifactError(f"storing {name}: {error!r}") from error
+        digest = hashlib.sha256(data).hexdigest()
+        return Artifact(name=name, key=key, bytes=len(data), sha256=digest)
+
+    async def get(self, artifact: Artifact) -> bytes:
+        """The file's bytes, equal to what was stored.
+
+        Raises:
+            ArtifactError: it is gone, cannot be read, or is not what was stored.
+        """
+        try:
+            found = await (await self._bucket()).get(artifact.key)
+        except (NatsError, TimeoutError, OSError) as error:
+            raise ArtifactError(f"reading {artifact.name}: {error!r}") from error
+        data = found.data or b""
+        if hashlib.sha256(data).hexdigest() != artifact.sha256:
+            raise ArtifactError(f"{artifact.name} is not what was stored: its digest differs")
+        return data
+
+    async def _bucket(self) -> ObjectStore:
+        return await self._js.object_store(subjects.ARTIFACT_BUCKET)

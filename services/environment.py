@@ -1,0 +1,56 @@
+"""Typed reading of environment variables, with an error that names the variable and what it should be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SettingError(Exception):
+    """A setting is missing or is not what it should be; the message is one line for an operator."""
+
+
+class Environment:
+    """A view of environment variables; an empty value counts as unset."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """The value as it is; without a default the variable is required."""
+        value = self._variables.get(name, "").strip() or default
+        if value is None:
+            raise SettingError(f"{name} is not set")
+        return value
+
+    def optional(self, name: str) -> str | None:
+        """The value, or None where it is unset."""
+        return self._variables.get(name, "").strip() or None
+
+    def integer(self, name: str, default: int, *, at_least: int = 0) -> int:
+        """A whole number."""
+        return int(self._number(name, str(default), at_least, whole=True))
+
+    def number(self, name: str, default: float, *, at_least: float = 0) -> float:
+        """A number."""
+        return self._number(name, str(default), at_least, whole=False)
+
+    def numbers(self, name: str, default: tuple[float, ...]) -> tuple[float, ...]:
+        """Numbers from zero up, with commas between them."""
+        parts = self.text(name, ",".join(str(value) for value in default)).split(",")
+        return tuple(self._parse(name, part, 0, whole=False) for part in parts)
+
+    def _number(self, name: str, default: str, at_least: float, *, whole: bool) -> float:
+        return self._parse(name, self.text(name, default), at_least, whole=whole)
+
+    def _parse(self, name: str, value: str, at_least: float, *, whole: bool) -> float:
+        kind = "a whole number" if whole else "a number"
+        try:
+            parsed = int(value) if whole else float(value)
+        except ValueError:
+            raise SettingError(f"{name} should be {kind}, not {value!r}") from None
+        if not at_least <= parsed < float("inf"):
+            raise SettingError(f"{name} should be at least {at_least:g}, not {value}")
+        return parsed
