@@ -1,4 +1,4 @@
-"""Artifacts in the JetStream object store: written by the executor, read by the gateway, checked by digest."""
+"""Artifacts in the JetStream object store: the executor writes, the gateway reads, a digest is checked."""
 
 from __future__ import annotations
 

@@ -1,0 +1,33 @@
+"""What every service's shell needs of the process: the time, and an end when a signal comes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+_log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    """The wall clock, in UTC."""
+    return datetime.now(UTC)
+
+
+async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Run until the work ends or SIGTERM or SIGINT comes, which cancels it; its error is raised."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(stop, task.cancel)
+    _log.info("started")
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    _log.info("stopped")

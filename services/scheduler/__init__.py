@@ -1,0 +1,1 @@
+"""Who runs next, who tries again, who is over."""

@@ -1,0 +1,52 @@
+"""Run a scheduler: ``python -m services.scheduler``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from events import subjects
+from events.jetstream import JetStreamLog, ensure_stream
+from services import broker, logs
+from services.environment import Environment, SettingError
+from services.running import until_stopped, utc_now
+from services.scheduler.loop import Scheduler
+from services.scheduler.roster import Roster
+from services.scheduler.settings import read
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
+    from services.scheduler.settings import Settings
+
+
+async def serve(settings: Settings) -> None:
+    """Schedule until a signal comes."""
+    roster = Roster(utc_now)
+
+    async def on_heartbeat(message: Msg) -> None:
+        roster.heard(message.subject.rsplit(".", 1)[-1])
+
+    connection = await broker.connect(settings.nats_url, name="scheduler", on_reconnect=roster.listen_afresh)
+    await ensure_stream(connection.jetstream(), replicas=settings.nats_replicas)
+    await connection.subscribe(subjects.HEARTBEATS, cb=on_heartbeat)
+    log = JetStreamLog(connection, source="podium/scheduler")
+    scheduler = Scheduler(log, settings.rules, roster, clock=utc_now)
+    await until_stopped(scheduler.run())
+    await connection.close()
+
+
+def main() -> None:
+    """Read the settings and serve; exit with 2 where they are wrong."""
+    logs.configure("scheduler")
+    try:
+        settings = read(Environment(os.environ))
+    except SettingError as error:
+        sys.exit(f"podium scheduler: {error}")
+    asyncio.run(serve(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The scheduler's shell: follow the log, let the rules decide, append what they decided.
+
+Any number of schedulers may run.  Each `AttemptScheduled` expects the last one it has seen to be the last
+there is, so all of them form one line and no two schedulers can give the same place away; every other
+decision expects its job to be as it was when the rules saw it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from events.catalogue import AttemptScheduled
+from events.live import LiveJobs
+from events.log import ConflictError, JobAt, TypeAt, UnavailableError
+from services.scheduler.rules import decide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from events.log import Log
+    from services.scheduler.roster import Roster
+    from services.scheduler.rules import Decision, Rules
+
+_log = structlog.get_logger(__name__)
+
+
+class Scheduler:
+    """One scheduler; `clock` gives the time in UTC."""
+
+    def __init__(self, log: Log, rules: Rules, roster: Roster, *, clock: Callable[[], datetime]) -> None:
+        self._events = log
+        self._rules = rules
+        self._roster = roster
+        self._clock = clock
+        self._jobs = LiveJobs()
+        self._wait_for = 0
+
+    async def run(self) -> None:
+        """Decide for ever; returns only by cancellation."""
+        async for batch in self._events.follow(after=0):
+            for record in batch.records:
+                self._jobs.observe(record)
+            if batch.caught_up and self._jobs.sequence >= self._wait_for:
+                await self._decide_and_append()
+
+    async def _decide_and_append(self) -> None:
+        last_scheduled = self._jobs.last_scheduled
+        for decision in decide(self._jobs, self._roster.sightings(), self._rules, self._clock()):
+            try:
+                sequence = await self._append(decision, last_scheduled)
+            except ConflictError:
+                # Somebody wrote what we have not read yet: it is on its way, and then we decide anew.
+                _log.info("decision_overtaken", job_id=decision.job_id, decision=type(decision).__name__)
+                self._wait_for = max(self._wait_for, self._jobs.sequence + 1)
+                return
+            except UnavailableError as error:
+                _log.warning("log_unavailable", error=str(error))
+                return
+            # Our own events count once they come back in order with everybody else's.
+            self._wait_for = max(self._wait_for, sequence)
+            if isinstance(decision, AttemptScheduled):
+                last_scheduled = sequence
+            _log.info("decided", job_id=decision.job_id, decision=type(decision).__name__, sequence=sequence)
+
+    async def _append(self, decision: Decision, last_scheduled: int) -> int:
+        if isinstance(decision, AttemptScheduled):
+            return await self._events.append(decision, expect=TypeAt(sequence=last_scheduled))
+        job = self._jobs.get(decision.job_id)
+        if job is None:
+            raise ConflictError(f"job {decision.job_id} has ended")
+        return await self._events.append(decision, expect=JobAt(sequence=job.sequence))

@@ -1,0 +1,117 @@
+"""The scheduler's decisions, pure: from the live jobs and the time to the events that should follow.
+
+The only place that knows how many attempts may run at once and how often a job is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+
+from events.catalogue import (
+    AttemptLost,
+    AttemptScheduled,
+    JobCancelled,
+    JobFailed,
+    JobSucceeded,
+    RetryScheduled,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from events.job import Attempt, Failure, Job
+
+Decision: TypeAlias = (
+    AttemptScheduled | AttemptLost | RetryScheduled | JobSucceeded | JobFailed | JobCancelled
+)
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator allows.
+
+    `retry_delays_s[n]` is the wait before the retry after attempt n + 1; there are as many retries as
+    delays.  An executor that is silent for longer than `lease_s` has lost its attempts.
+    """
+
+    running_max: int = 10
+    retry_delays_s: tuple[float, ...] = (60.0, 120.0)
+    lease_s: float = 15.0
+
+
+class Sightings(msgspec.Struct, frozen=True, kw_only=True):
+    """When each executor was last heard, by this scheduler's clock; `since` is when it began to listen."""
+
+    since: datetime
+    last: Mapping[str, datetime]
+
+    def silent_s(self, executor: str, now: datetime) -> float:
+        """Seconds since the executor was heard, or since anybody listened."""
+        return (now - max(self.last.get(executor, self.since), self.since)).total_seconds()
+
+
+def decide(jobs: Iterable[Job], sightings: Sightings, rules: Rules, now: datetime) -> list[Decision]:
+    """The events that should follow, in order; empty when there is nothing to do.
+
+    `jobs` are the live ones in the order of their requests.  A job gets at most one decision a call: the
+    next call, which sees it, makes the next.
+    """
+    jobs = list(jobs)
+    settled = [decision for job in jobs if (decision := _settle(job, sightings, rules, now))]
+    decided = {decision.job_id for decision in settled}
+    free = rules.running_max - sum(job.current is not None and job.current.is_active for job in jobs)
+    ready = [job for job in jobs if job.job_id not in decided and _is_ready(job, now)]
+    starts = [
+        AttemptScheduled(job_id=job.job_id, attempt=len(job.attempts) + 1) for job in ready[: max(free, 0)]
+    ]
+    return [*settled, *starts]
+
+
+def _is_ready(job: Job, now: datetime) -> bool:
+    """It waits for a place and may have one."""
+    if job.current is not None and job.current.is_active:
+        return False
+    if job.status == "queued":
+        return True
+    return job.status == "retrying" and (job.not_before is None or job.not_before <= now)
+
+
+def _settle(job: Job, sightings: Sightings, rules: Rules, now: datetime) -> Decision | None:
+    """What follows for a job from what has happened to it, places under the cap aside."""
+    attempt = job.current
+    if attempt is not None and attempt.status == "succeeded":
+        return JobSucceeded(job_id=job.job_id, attempt=attempt.number)
+    if attempt is not None and attempt.status == "running":
+        return _lost(job, attempt, sightings, rules, now)
+    if job.cancel_requested:
+        return JobCancelled(job_id=job.job_id)
+    if job.status == "running" and attempt is not None and attempt.failure is not None:
+        return _after_failure(job, attempt.failure, rules, now)
+    return None
+
+
+def _lost(
+    job: Job, attempt: Attempt, sightings: Sightings, rules: Rules, now: datetime
+) -> AttemptLost | None:
+    if attempt.executor is None:
+        return None
+    silent_s = sightings.silent_s(attempt.executor, now)
+    if silent_s <= rules.lease_s:
+        return None
+    return AttemptLost(
+        job_id=job.job_id, attempt=attempt.number, executor=attempt.executor, silent_s=silent_s
+    )
+
+
+def _after_failure(job: Job, failure: Failure, rules: Rules, now: datetime) -> RetryScheduled | JobFailed:
+    tried = len(job.attempts)
+    if not failure.retryable:
+        return JobFailed(job_id=job.job_id, reason=failure.reason, message=failure.message)
+    if tried > len(rules.retry_delays_s):
+        message = f"All {tried} attempts failed. The last: {failure.message}"
+        return JobFailed(job_id=job.job_id, reason=failure.reason, message=message)
+    delay = timedelta(seconds=rules.retry_delays_s[tried - 1])
+    return RetryScheduled(job_id=job.job_id, attempt=tried + 1, not_before=now + delay)

@@ -1,0 +1,37 @@
+"""The scheduler's settings, from the environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.scheduler.rules import Rules
+
+if TYPE_CHECKING:
+    from services.environment import Environment
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the log is, and the rules."""
+
+    nats_url: str
+    nats_replicas: int
+    rules: Rules
+
+
+def read(environment: Environment) -> Settings:
+    """The settings in the environment.
+
+    Raises:
+        SettingError: one of them is missing or wrong.
+    """
+    return Settings(
+        nats_url=environment.text("NATS_URL", "nats://127.0.0.1:4222"),
+        nats_replicas=environment.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
+        rules=Rules(
+            running_max=environment.integer("PODIUM_MAX_RUNNING", 10, at_least=1),
+            retry_delays_s=environment.numbers("PODIUM_RETRY_DELAYS_S", (60.0, 120.0)),
+            lease_s=environment.number("PODIUM_LEASE_S", 15.0, at_least=1),
+        ),
+    )
