@@ -1,0 +1,31 @@
+"""The projector's settings, from the environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from services.environment import Environment
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the log is, and where the rows go (a URL that may hold a password: never log it)."""
+
+    nats_url: str
+    nats_replicas: int
+    database_url: str
+
+
+def read(environment: Environment) -> Settings:
+    """The settings in the environment.
+
+    Raises:
+        SettingError: one of them is missing or wrong.
+    """
+    return Settings(
+        nats_url=environment.text("NATS_URL", "nats://127.0.0.1:4222"),
+        nats_replicas=environment.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
+        database_url=environment.text("DATABASE_URL"),
+    )
