@@ -38,7 +38,11 @@ class TableFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """A column to predict, by its name in train and (not always the same) in the submission."""
+    """A column to predict, by its name in train and (not always the same) in the submission.
+
+    For `class_probabilities` the submission has no such column but one for each class: the two names are
+    then both the train column's.
+    """
 
     train_column: str
     submission_column: str
@@ -67,11 +71,16 @@ class MetricChoice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Validation(msgspec.Struct, frozen=True, kw_only=True):
-    """How train is split for cross-validation, and why; `column` is the group or the time, if any."""
+    """How train is split for cross-validation, and why; `column` is the group or the time, if any.
+
+    Where two columns together make the group, `second_column` is the other one; `column` alone is then a
+    coarser group that keeps the same rows apart.
+    """
 
     scheme: Scheme
     reason: str
     column: str | None = None
+    second_column: str | None = None
 
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):

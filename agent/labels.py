@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _WHOLE_NUMBER: Final = re.compile(r"([-+]?\d+)(\.0*)?")
 _TRUTH: Final = {"true": "1", "false": "0"}
+_EITHER: Final = ({"true", "false"}, {"0", "1"})
+_SPELLINGS: Final = (("0", "1"), ("False", "True"), ("false", "true"), ("FALSE", "TRUE"))
 
 
 def plain_label(cell: str) -> str:
@@ -36,8 +38,7 @@ def as_labels(values: pl.Series, classes: Sequence[str]) -> pl.Series:
     whether that is an error.
     """
     words = values.cast(pl.String)
-    truths = {label.lower() for label in classes}
-    either = truths <= {"true", "false"} or truths <= {"0", "1"}
+    either = {label.lower() for label in classes} in _EITHER
     by_key = {_key(label, either=either): label for label in classes}
     spelled = {
         word: by_key[key]
@@ -45,6 +46,17 @@ def as_labels(values: pl.Series, classes: Sequence[str]) -> pl.Series:
         if word not in classes and (key := _key(word, either=either)) in by_key
     }
     return words.replace(spelled) if spelled else words
+
+
+def spelled_as_in(sample: pl.Series, classes: Sequence[str]) -> tuple[str, ...]:
+    """`classes` as a sample submission writes them, where they are a yes and a no with several spellings.
+
+    Train may say True and False where the sample answers 0: the sample need not hold both to show which.
+    """
+    written = {plain_label(cell) for cell in sample.drop_nulls().unique().to_list()}
+    if written <= set(classes) or {label.lower() for label in classes} not in _EITHER:
+        return tuple(classes)
+    return next((spelling for spelling in _SPELLINGS if written <= set(spelling)), tuple(classes))
 
 
 def _key(label: str, *, either: bool) -> str:

@@ -21,7 +21,7 @@ _SCORING_HEADING: Final = re.compile(r"\b(evaluation|metrics?|scoring|grading|ju
 _FENCED: Final = re.compile(r"```.*?```|\$\$.*?\$\$", re.DOTALL)
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z*`\"'(])|(?<=[.!?]\*\*)\s+")
 _VERDICT: Final = re.compile(
-    r"\b(evaluat|scored?\b|scores? (is|are|will)|rank|judg|metric|grad(?:ed|ing)|assess|leaderboard|measured)",
+    r"\b(evaluat|scored?\b|scores? (is|are|will)|rank|judg|metric|grad(ed|ing)|assess|leaderboard|measured)",
     re.IGNORECASE,
 )
 # Said before a name: it is not the one.  What follows a turn ("but", "we use") is said anew.
