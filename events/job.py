@@ -185,7 +185,7 @@ def _scheduled(job: Job, event: ev.AttemptScheduled, at: datetime) -> Job:
     if busy or event.attempt != len(job.attempts) + 1:
         return job
     attempt = Attempt(number=event.attempt, status="scheduled", scheduled_at=at)
-    return replace(job, status="running", not_before=None, attempts=(*job.attempts, attempt))
+    return replace(job, status="queued", not_before=None, attempts=(*job.attempts, attempt))
 
 
 _AttemptEvent: TypeAlias = (
@@ -206,8 +206,8 @@ def _attempt_event(job: Job, event: _AttemptEvent, at: datetime) -> Job:
     if attempt is None or attempt.number != event.attempt or not attempt.is_active:
         return job
     changed = replace(job, attempts=(*job.attempts[:-1], _evolve_attempt(attempt, event, at)))
-    if isinstance(event, ev.AttemptStarted) and job.started_at is None:
-        return replace(changed, started_at=at)
+    if isinstance(event, ev.AttemptStarted):
+        return replace(changed, status="running", started_at=job.started_at or at)
     return changed
 
 

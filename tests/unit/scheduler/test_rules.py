@@ -1,0 +1,153 @@
+"""The scheduler's decisions: given what happened, when it is so late, then these events follow."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from events.catalogue import (
+    AttemptFailed,
+    AttemptLost,
+    AttemptScheduled,
+    AttemptStarted,
+    AttemptSucceeded,
+    JobCancelled,
+    JobCancelRequested,
+    JobFailed,
+    JobSucceeded,
+    RetryScheduled,
+)
+from services.scheduler.rules import Rules, Sightings, decide
+from tests.history import START, job_after
+
+RULES = Rules()
+NOW = START + timedelta(minutes=10)
+ALIVE = Sightings(since=START, last={"host": NOW})
+
+
+def scheduled(attempt: int = 1, job_id: str = "j1") -> AttemptScheduled:
+    return AttemptScheduled(job_id=job_id, attempt=attempt)
+
+
+def started(attempt: int = 1, job_id: str = "j1") -> AttemptStarted:
+    return AttemptStarted(
+        job_id=job_id, attempt=attempt, executor="host", runtime="process", cpus=1, memory_bytes=1
+    )
+
+
+def failed(attempt: int = 1, *, retryable: bool = True) -> AttemptFailed:
+    return AttemptFailed(
+        job_id="j1", attempt=attempt, reason="crash", message="It broke.", retryable=retryable
+    )
+
+
+def one_failed_attempt(attempt: int) -> tuple[AttemptScheduled, AttemptStarted, AttemptFailed]:
+    return scheduled(attempt), started(attempt), failed(attempt)
+
+
+def succeeded() -> AttemptSucceeded:
+    return AttemptSucceeded(
+        job_id="j1", attempt=1, task="t", metric="m", maximize=True, score=1, fold_scores=(), artifacts=()
+    )
+
+
+def test_a_new_job_gets_its_first_attempt() -> None:
+    assert decide([job_after()], ALIVE, RULES, NOW) == [scheduled()]
+
+
+def test_a_scheduled_attempt_is_not_scheduled_again() -> None:
+    assert decide([job_after(scheduled())], ALIVE, RULES, NOW) == []
+
+
+def test_places_go_to_the_oldest_jobs_and_only_as_many_as_are_free() -> None:
+    running = [
+        job_after(scheduled(job_id=f"r{n}"), started(job_id=f"r{n}"), job_id=f"r{n}") for n in range(8)
+    ]
+    queued = [job_after(job_id=f"q{n}") for n in range(5)]
+    assert decide([*running, *queued], ALIVE, RULES, NOW) == [scheduled(job_id="q0"), scheduled(job_id="q1")]
+
+
+def test_nothing_starts_while_all_places_are_taken() -> None:
+    claimed = [job_after(scheduled(job_id=f"r{n}"), job_id=f"r{n}") for n in range(10)]
+    assert decide([*claimed, job_after(job_id="q")], ALIVE, RULES, NOW) == []
+
+
+def test_success_ends_the_job() -> None:
+    job = job_after(scheduled(), started(), succeeded())
+    assert decide([job], ALIVE, RULES, NOW) == [JobSucceeded(job_id="j1", attempt=1)]
+
+
+def test_retries_come_after_one_minute_and_then_two() -> None:
+    once = job_after(*one_failed_attempt(1))
+    twice = job_after(
+        *one_failed_attempt(1), RetryScheduled(job_id="j1", attempt=2, not_before=NOW), *one_failed_attempt(2)
+    )
+    assert decide([once], ALIVE, RULES, NOW) == [
+        RetryScheduled(job_id="j1", attempt=2, not_before=NOW + timedelta(seconds=60))
+    ]
+    assert decide([twice], ALIVE, RULES, NOW) == [
+        RetryScheduled(job_id="j1", attempt=3, not_before=NOW + timedelta(seconds=120))
+    ]
+
+
+def test_a_retry_waits_for_its_time() -> None:
+    due = NOW + timedelta(seconds=1)
+    job = job_after(*one_failed_attempt(1), RetryScheduled(job_id="j1", attempt=2, not_before=due))
+    assert decide([job], ALIVE, RULES, NOW) == []
+    assert decide([job], ALIVE, RULES, due) == [scheduled(2)]
+
+
+def test_the_third_failure_is_the_last_and_says_so() -> None:
+    retries = [RetryScheduled(job_id="j1", attempt=n, not_before=NOW) for n in (2, 3)]
+    job = job_after(
+        *one_failed_attempt(1), retries[0], *one_failed_attempt(2), retries[1], *one_failed_attempt(3)
+    )
+    [decision] = decide([job], ALIVE, RULES, NOW)
+    assert isinstance(decision, JobFailed)
+    assert decision.reason == "crash"
+    assert decision.message == "All 3 attempts failed. The last: It broke."
+
+
+def test_a_failure_that_would_repeat_itself_is_final() -> None:
+    job = job_after(scheduled(), started(), failed(retryable=False))
+    assert decide([job], ALIVE, RULES, NOW) == [JobFailed(job_id="j1", reason="crash", message="It broke.")]
+
+
+def test_a_queued_job_is_cancelled_at_once() -> None:
+    cancel = JobCancelRequested(job_id="j1")
+    assert decide([job_after(cancel)], ALIVE, RULES, NOW) == [JobCancelled(job_id="j1")]
+    assert decide([job_after(scheduled(), cancel)], ALIVE, RULES, NOW) == [JobCancelled(job_id="j1")]
+
+
+def test_a_running_job_is_cancelled_once_its_attempt_has_ended() -> None:
+    cancel = JobCancelRequested(job_id="j1")
+    assert decide([job_after(scheduled(), started(), cancel)], ALIVE, RULES, NOW) == []
+    ended = job_after(scheduled(), started(), cancel, failed())
+    assert decide([ended], ALIVE, RULES, NOW) == [JobCancelled(job_id="j1")]
+
+
+def test_a_success_that_was_stored_before_the_cancel_took_hold_wins() -> None:
+    job = job_after(scheduled(), started(), JobCancelRequested(job_id="j1"), succeeded())
+    assert decide([job], ALIVE, RULES, NOW) == [JobSucceeded(job_id="j1", attempt=1)]
+
+
+def test_a_silent_executor_loses_its_attempts_after_the_lease() -> None:
+    job = job_after(scheduled(), started())
+    heard = NOW - timedelta(seconds=15)
+    silent = Sightings(since=START, last={"host": heard})
+    assert decide([job], silent, RULES, NOW) == []
+    assert decide([job], silent, RULES, NOW + timedelta(seconds=1)) == [
+        AttemptLost(job_id="j1", attempt=1, executor="host", silent_s=16)
+    ]
+
+
+def test_an_executor_never_heard_has_the_lease_from_when_the_scheduler_began_to_listen() -> None:
+    job = job_after(scheduled(), started())
+    fresh = Sightings(since=NOW, last={})
+    assert decide([job], fresh, RULES, NOW + timedelta(seconds=15)) == []
+    assert len(decide([job], fresh, RULES, NOW + timedelta(seconds=16))) == 1
+
+
+def test_the_number_of_retries_is_the_number_of_delays() -> None:
+    job = job_after(*one_failed_attempt(1))
+    [decision] = decide([job], ALIVE, Rules(retry_delays_s=()), NOW)
+    assert isinstance(decision, JobFailed)
