@@ -40,12 +40,16 @@ if TYPE_CHECKING:
 
 
 class Tables(msgspec.Struct, frozen=True, kw_only=True):
-    """The three tables in memory: train and test typed, the sample and train once more as text."""
+    """The three tables in memory: train and test typed; as text the sample, what may be a target, the ids.
+
+    `ids_text` are test's ids as they are written, None where test has none.
+    """
 
     train: pl.DataFrame
     test: pl.DataFrame
     sample_text: pl.DataFrame
     train_text: pl.DataFrame
+    ids_text: pl.Series | None
 
 
 def analyse(
@@ -76,8 +80,7 @@ def state(
     """The brief that follows from what was read.  Raises RolesError."""
     description = files.description or ""
     id_column, *asked = files.sample.columns
-    id_in_test = id_column in files.test.columns
-    _check_ids(tables, id_column, asked, id_in_test=id_in_test)
+    _check_ids(tables, id_column, asked)
     targets, by_class = _targets(tables, id_column, asked)
     names = [target.train_column for target in targets]
     sample_answers = [tables.sample_text[name] for name in asked]
@@ -103,16 +106,14 @@ def state(
         test=files.test,
         sample=files.sample,
         id_column=id_column,
-        id_in_test=id_in_test,
+        id_in_test=tables.ids_text is not None,
         targets=targets,
         task=form.task,
         answer=form.answer,
         classes=classes,
         positive_label=positive,
         metric=metric,
-        validation=choose_validation(
-            tables.train, tables.test, task=form.task, features=features, id_column=id_column
-        ),
+        validation=choose_validation(tables.train, tables.test, task=form.task, features=features),
         features=features,
         dropped=dropped,
         notes=tuple(_notes(tables, names, guess)),
@@ -148,23 +149,37 @@ def _for_targets(metric: str, facts: TargetFacts) -> tuple[str, bool]:
 
 def _read(data_dir: Path, files: CompetitionFiles) -> Tables:
     train, test, sample = files.train, files.test, files.sample
+    id_column, *asked = sample.columns
+    matched = match_targets(asked, train.columns, test.columns) or ()
+    wanted = [*(target.train_column for target in matched), *_unknown(train.columns, test.columns, id_column)]
+    if not wanted:
+        raise RolesError("target_not_found", "Train has no column that test lacks or the sample asks for.")
+    ids_text: pl.Series | None = None
+    if id_column in test.columns:
+        ids_text = read_table(data_dir / test.path, test.dialect, text=True, columns=[id_column])[id_column]
     return Tables(
         train=read_table(data_dir / train.path, train.dialect),
         test=read_table(data_dir / test.path, test.dialect),
         sample_text=read_table(data_dir / sample.path, sample.dialect, text=True),
-        train_text=read_table(data_dir / train.path, train.dialect, text=True),
+        train_text=read_table(data_dir / train.path, train.dialect, text=True, columns=sorted(set(wanted))),
+        ids_text=ids_text,
     )
+
+
+def _unknown(train: Sequence[str], test: Sequence[str], id_column: str) -> list[str]:
+    """Train's columns that test lacks: what may be asked for."""
+    return [name for name in train if name not in test and name != id_column]
 
 
 def _targets(
     tables: Tables, id_column: str, asked: Sequence[str]
 ) -> tuple[tuple[Target, ...], ClassColumns | None]:
     """What is predicted, and its classes where the submission has a column for each."""
-    train, test = tables.train_text.columns, tables.test.columns
-    targets = match_targets(asked, [name for name in train if name != id_column], test) if asked else None
-    if targets is not None:
+    train, test = [name for name in tables.train.columns if name != id_column], tables.test.columns
+    targets = match_targets(asked, train, test)
+    if targets:
         return targets, None
-    unknown = [name for name in train if name not in test and name != id_column]
+    unknown = _unknown(train, test, id_column)
     labels = {
         name: tables.train_text[name].drop_nulls().unique().to_list()
         for name in unknown
@@ -180,10 +195,14 @@ def _targets(
     return (Target(train_column=by_class.train_column, submission_column=by_class.train_column),), by_class
 
 
-def _check_ids(tables: Tables, id_column: str, asked: Sequence[str], *, id_in_test: bool) -> None:
+def _check_ids(tables: Tables, id_column: str, asked: Sequence[str]) -> None:
     """Raises RolesError where the sample's rows are not test's rows by one id."""
     sample, test = tables.sample_text, tables.test
-    keys = [name for name in asked if name in test.columns and test[name].null_count() < test.height]
+    keys = [
+        name
+        for name in asked
+        if name in test.columns and min(test[name].n_unique(), sample[name].n_unique()) > 1
+    ]
     if keys:
         raise RolesError(
             "composite_id",
@@ -191,13 +210,13 @@ def _check_ids(tables: Tables, id_column: str, asked: Sequence[str], *, id_in_te
         )
     if sample[id_column].n_unique() < sample.height:
         raise RolesError("ids_mismatch", f"The sample submission repeats ids in {id_column!r}.")
-    if sample.height != test.height and not id_in_test:
+    if tables.ids_text is None and sample.height != test.height:
         raise RolesError(
             "ids_mismatch",
             f"Test has no {id_column!r}, and its {test.height} rows are not the sample's {sample.height}.",
         )
-    if id_in_test:
-        strange = sample.height - sample[id_column].is_in(test[id_column].cast(pl.String).implode()).sum()
+    if tables.ids_text is not None:
+        strange = sample.height - sample[id_column].is_in(tables.ids_text.implode()).sum()
         if strange:
             raise RolesError("ids_mismatch", f"{strange} ids of the sample submission are not in test.")
 

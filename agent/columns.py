@@ -22,23 +22,24 @@ def sort_columns(
 ) -> tuple[tuple[Feature, ...], dict[str, str]]:
     """The features that train and test share, in train's order, and every other column with the reason.
 
-    `train` and `test` are typed frames (`agent.tables.read_table`); missing and unique are train's.
+    `train` and `test` are typed frames (`agent.tables.read_table`); missing and unique are train's.  An id
+    that is a date is a feature: the hour of a row tells much, and test has it too.
     """
     features: list[Feature] = []
     dropped: dict[str, str] = {}
     for name in train.columns:
         if name in targets:
             continue
-        if name == id_column:
-            dropped[name] = "the id of a row"
-        elif name not in test.columns:
+        if name not in test.columns:
             dropped[name] = "in train only: unknown when predicting"
+            continue
+        feature, reason = _judge(train[name], test[name])
+        if name == id_column and feature.kind != "datetime":
+            reason = "the id of a row"
+        if reason is None:
+            features.append(feature)
         else:
-            feature, reason = _judge(train[name], test[name])
-            if reason is None:
-                features.append(feature)
-            else:
-                dropped[name] = reason
+            dropped[name] = reason
     for name in test.columns:
         if name not in train.columns and name != id_column:
             dropped[name] = "in test only: nothing to learn from"

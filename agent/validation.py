@@ -28,7 +28,7 @@ _PAIR_COLUMNS_MAX: Final = 24
 
 
 def choose_validation(
-    train: pl.DataFrame, test: pl.DataFrame, *, task: Task, features: Sequence[Feature], id_column: str
+    train: pl.DataFrame, test: pl.DataFrame, *, task: Task, features: Sequence[Feature]
 ) -> Validation:
     """The scheme for typed frames `train` and `test`, with its reason in a sentence.
 
@@ -37,7 +37,7 @@ def choose_validation(
     """
     dates = [feature.name for feature in features if feature.kind == "datetime"]
     between: str | None = None
-    for name in [id_column, *dates]:
+    for name in dates:
         order = _time_order(train, test, name)
         if order == "after":
             reason = f"Every {name} in test is later than all in train: validate on the latest rows too."
@@ -49,18 +49,17 @@ def choose_validation(
         reason = f"No {name} of test is in train, where each has several rows: keep its rows in one fold."
         second = group[1] if len(group) > 1 else None
         return Validation(scheme="group", column=group[0], second_column=second, reason=reason)
-    aside = f" (test's {between} lies between train's, so it is no forecast)" if between else ""
+    aside = f"; {between} does not, as test's dates lie among train's" if between else ""
+    apart = f"No column keeps test apart from train{aside}"
     if task == "regression":
-        return Validation(scheme="kfold", reason=f"Train and test look like one shuffled sample{aside}.")
-    return Validation(scheme="stratified", reason=f"Each fold keeps the shares of the classes{aside}.")
+        return Validation(scheme="kfold", reason=f"{apart}: shuffled folds.")
+    return Validation(scheme="stratified", reason=f"{apart}: shuffled folds with the shares of the classes.")
 
 
 def _time_order(train: pl.DataFrame, test: pl.DataFrame, name: str) -> str | None:
     """How test's times stand to train's: after, between, or None where the column holds no times."""
-    if name not in train.columns or name not in test.columns:
-        return None
     past, future = train[name].drop_nulls(), test[name].drop_nulls()
-    if past.dtype != pl.String or future.dtype != pl.String or past.is_empty() or future.is_empty():
+    if past.is_empty() or future.is_empty():
         return None
     written = date_format(pl.concat([past, future]))
     if written is None:
@@ -94,10 +93,10 @@ def _codes(train: pl.DataFrame, test: pl.DataFrame, name: str) -> Codes | None:
     both = [frame[name] for frame in (train, test)]
     if any(part.dtype.is_float() and (part.drop_nulls() % 1 != 0).any() for part in both):
         return None
-    words = pl.concat([part.cast(pl.String) for part in both])
-    if words.null_count():
+    if any(part.null_count() for part in both):
         return None
-    return words.rank("dense").to_numpy().astype(np.int64)
+    dtype = pl.Float64 if all(part.dtype.is_numeric() for part in both) else pl.String
+    return pl.concat([part.cast(dtype) for part in both]).rank("dense").to_numpy().astype(np.int64)
 
 
 def _parted_groups(codes: Codes, train_rows: int) -> int | None:
