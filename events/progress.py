@@ -52,6 +52,23 @@ class ModelEvaluated(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"
     fold_scores: tuple[float, ...]
 
 
+class LlmCalled(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="llm_called"):
+    """A language model was called: its tokens, what they cost in dollars, and how long it took.
+
+    `input_tokens` are those that the cache had no part in.  A call that was cut short is told at the most
+    that it can have cost.
+    """
+
+    model: str
+    purpose: str
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    dollars: float
+    duration_ms: int
+
+
 class Succeeded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="succeeded"):
     """The attempt's last word when all went well: a valid submission.csv lies in the output folder.
 
@@ -80,7 +97,9 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="f
     retryable: bool
 
 
-Message: TypeAlias = StageStarted | StageProgressed | StageCompleted | ModelEvaluated | Succeeded | Failed
+Message: TypeAlias = (
+    StageStarted | StageProgressed | StageCompleted | ModelEvaluated | LlmCalled | Succeeded | Failed
+)
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
