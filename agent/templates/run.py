@@ -18,11 +18,11 @@ from agent.templates.tables import read, stripped, submission_order
 from agent.templates.validation import blended, cross_validate, prepare
 
 
-def write_table(path: Path, columns: dict[str, list[str]], delimiter: str = ",") -> None:
+def write_table(path: Path, columns: dict[str, list[str]]) -> None:
     """Write a table whole or not at all."""
     draft = path.with_suffix(".part")
     with draft.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
     draft.replace(path)
@@ -44,7 +44,8 @@ class Answer:
         train_cells = [column for cells, _ in decided for column in cells]
         test_cells = [[column[i] for i in self.order] for _, cells in decided for column in cells]
         one_each = len(test_cells) == len(config.targets)
-        columns = list(config.targets.values() if one_each else config.classes)
+        asked = [column for column in self.sample.columns if column != config.id_column]
+        columns = list(config.targets.values()) if one_each else asked  # or one for each class, in order
         known = self.fold >= 0
         places = {"row": list(map(str, self.rows[known])), "fold": list(map(str, self.fold[known]))}
         path = self.folder / (f"oof_{name}.csv" if name else "oof.csv")
@@ -53,7 +54,7 @@ class Answer:
             ids = {config.id_column: self.sample[config.id_column].to_list()}
             cells = ids | dict(zip(columns, test_cells, strict=True))
             answer = {column: cells[column] for column in self.sample.columns}
-            write_table(self.folder / "submission.csv", answer, config.sample.delimiter)
+            write_table(self.folder / "submission.csv", answer)
 
 
 def write_importance(folder: Path, gains: list[dict[str, float]]) -> None:

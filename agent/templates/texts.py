@@ -92,7 +92,8 @@ def target_means(frame: pl.DataFrame, config: Config) -> Encoder:
 
     def encode(target: NDArray[np.float64], rows: NDArray[np.int64]) -> Block:
         kind = {"number": "continuous", "chance": "binary", "chances": "multiclass"}[config.learn]
-        encoder = TargetEncoder(target_type=kind, cv=4, random_state=config.seed)
+        inner = KFold(4, shuffle=True, random_state=config.seed)
+        encoder = TargetEncoder(target_type=kind, cv=inner)
         inside = encoder.fit_transform(cells[rows], target[rows])
         values = np.asarray(encoder.transform(cells), dtype=np.float64)
         values[rows] = inside

@@ -1,0 +1,75 @@
+"""`python -m agent`: one attempt, told by PODIUM_* variables, speaking by lines on its standard output."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING, NoReturn
+
+from agent.errors import CompetitionError
+from agent.settings import Settings, read_settings
+from agent.solve import solve
+from agent.speech import speaker
+from events.progress import Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_PR_SET_DUMPABLE = 4
+
+
+def main() -> int:
+    """Run the attempt; the exit code is 0 after Succeeded, 1 after Failed, 143 after SIGTERM."""
+    signal.signal(signal.SIGTERM, _terminated)
+    # Whatever a library prints must not get between our lines: they go to a descriptor of their own.
+    voice = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    say = speaker(voice)
+    _hide_environment()
+    try:
+        settings = read_settings(os.environ)
+        os.environ.setdefault("MPLCONFIGDIR", str(settings.work_dir / "matplotlib"))
+        return solve(settings, say, fetch=_fetcher(settings), environment=dict(os.environ), log=_log)
+    except CompetitionError as error:
+        say(Failed(reason=error.reason, message=error.message, retryable=error.retryable))
+    except Exception as error:  # noqa: BLE001 - the attempt's last word must be said whatever went wrong
+        traceback.print_exc(file=sys.stderr)
+        message = f"The agent failed on its own account: {type(error).__name__}. Its log has the details."
+        say(Failed(reason="agent_error", message=message, retryable=True))
+    return 1
+
+
+def _fetcher(settings: Settings) -> Callable[[Path, Callable[[float, str], None]], str | None]:
+    def fetch(data_dir: Path, progress: Callable[[float, str], None]) -> str | None:
+        from agent.kaggle_client import kaggle_settings  # noqa: PLC0415 - slow to import, seldom needed
+        from agent.kaggle_source import fetch as fetch_from_kaggle  # noqa: PLC0415
+
+        found = fetch_from_kaggle(
+            settings.competition, data_dir, progress=progress, settings=kaggle_settings(os.environ)
+        )
+        return found.evaluation_metric
+
+    return fetch
+
+
+def _hide_environment() -> None:
+    """Keep other processes of this user, a script's above all, from reading our environment and memory."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def _terminated(_signal: int, _frame: object) -> NoReturn:
+    sys.exit(143)
+
+
+def _log(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

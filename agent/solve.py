@@ -1,0 +1,260 @@
+"""The four stages of an attempt, in order: analysis, planning, codegen, training.
+
+Libraries that are slow to import are imported by the stage that needs them: the first message is out
+before any of them is touched.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from agent.artifacts import ARTIFACTS, checks_of, metrics_of, replace_file, summary_of
+from agent.errors import CompetitionError
+from agent.speech import stage
+from events.progress import Failed, Succeeded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from agent.brief import Brief
+    from agent.plan import Plan
+    from agent.report import Outcome
+    from agent.settings import Settings
+    from agent.speech import Narrator, Progress, Say
+    from agent.training import Trained
+    from agent.truth import Known
+
+_CLOSING_S = 6.0
+"""Kept back for scoring, pictures and the report."""
+
+_REPAIR_S_MIN = 12.0
+"""With less time left a second, simpler script is not worth starting."""
+
+
+def solve(
+    settings: Settings,
+    say: Say,
+    *,
+    fetch: Callable[[Path, Progress], str | None],
+    environment: Mapping[str, str],
+    log: Callable[[str], None],
+) -> int:
+    """Solve a competition, saying all the way what happens; 0 after Succeeded, 1 after Failed.
+
+    `fetch` is called where the settings name no folder of files: it brings them into a folder, and gives
+    Kaggle's words for the metric, None where it has none; it may raise CompetitionError.  Of `environment`
+    a script gets what a program needs to start, and nothing else.  Artifacts land in the output folder.
+    """
+    attempt = Attempt(settings, say, fetch=fetch, environment=environment, log=log)
+    try:
+        say(attempt.run())
+    except CompetitionError as error:
+        log(f"Failed: {error}")
+        say(Failed(reason=error.reason, message=error.message, retryable=error.retryable))
+        return 1
+    return 0
+
+
+class Attempt:
+    """One attempt, from its settings to its artifacts."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        say: Say,
+        *,
+        fetch: Callable[[Path, Progress], str | None],
+        environment: Mapping[str, str],
+        log: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._say = say
+        self._fetch = fetch
+        self._environment = environment
+        self._log = log
+        self._seconds: dict[str, float] = {}
+        self._deadline = time.monotonic() + settings.budget_s
+        self._output = settings.output_dir
+        self._data = settings.data_dir or settings.work_dir / "data"
+
+    def run(self) -> Succeeded:
+        """All stages.  Raises CompetitionError where the competition cannot be solved."""
+        for folder in (self._output, self._settings.work_dir):
+            folder.mkdir(parents=True, exist_ok=True)
+        with stage("analysis", self._say, self._seconds) as progress:
+            brief, known = self._analyse(progress)
+        with stage("planning", self._say, self._seconds) as progress:
+            plan = self._plan(brief, known, progress)
+        with stage("codegen", self._say, self._seconds) as progress:
+            self._write_solution(brief, plan, progress)
+        with stage("training", self._say, self._seconds) as progress:
+            trained = self._train(brief, plan, known, progress)
+            outcome = self._report(brief, plan, known, trained, progress)
+            progress.summary = summary_of(outcome)
+        return Succeeded(
+            competition=self._settings.competition,
+            task=brief.task,
+            metric=brief.metric.name,
+            maximize=brief.metric.maximize,
+            score=outcome.submitted.score,
+            fold_scores=outcome.submitted.fold_scores,
+            artifacts=tuple(name for name in ARTIFACTS if (self._output / name).exists()),
+        )
+
+    def _analyse(self, progress: Narrator) -> tuple[Brief, Known]:
+        """The brief and what is known; from here on a valid, if constant, submission lies ready."""
+        progress(0.01, "Looking at the files.")
+        metric = None
+        if self._settings.data_dir is None:
+            metric = self._fetch(self._data, progress.part(0.0, 0.6))
+        from agent.analysis import analyse  # noqa: PLC0415 - polars and scikit-learn, after the first words
+        from agent.submission import write_constant  # noqa: PLC0415
+        from agent.truth import read_known  # noqa: PLC0415
+
+        brief = analyse(
+            self._data,
+            self._settings.competition,
+            evaluation_metric=metric,
+            progress=progress.part(0.6 if metric else 0.02, 0.95),
+        )
+        self._write_json("brief.json", brief)
+        known = read_known(self._data, brief)
+        self._constant = write_constant(
+            self._output / "submission.csv", sample=known.sample, truth=known.truth_text, brief=brief
+        )
+        progress(1.0, "A constant submission stands in until there is a better one.")
+        progress.summary = (
+            f"{brief.task} of {', '.join(target.submission_column for target in brief.targets)}, "
+            f"scored by {brief.metric.name}; {brief.train.rows} rows to learn from, "
+            f"{brief.test.rows} to predict."
+        )
+        return brief, known
+
+    def _plan(self, brief: Brief, known: Known, progress: Narrator) -> Plan:
+        from agent.plan import Means, make_plan  # noqa: PLC0415
+
+        means = Means(
+            seconds=max(5.0, 0.85 * (self._left() - _CLOSING_S)),
+            threads=self._settings.cpus or os.cpu_count() or 1,
+            seed=self._settings.seed,
+        )
+        plan = make_plan(brief, means, target_min=known.least)
+        self._write_json("plan.json", plan)
+        progress(1.0, plan.reasons["decide"])
+        progress.summary = (
+            f"{' and '.join(plan.members)} over {plan.folds} folds ({brief.validation.scheme}), "
+            f"at most {plan.seconds:.0f} s."
+        )
+        return plan
+
+    def _write_solution(self, brief: Brief, plan: Plan, progress: Narrator) -> None:
+        from agent.codegen import write_solution  # noqa: PLC0415
+
+        progress(0.2, "Writing solution.py.")
+        text = write_solution(brief, plan)
+        (self._output / "solution.py").write_text(text, encoding="utf-8")
+        progress(1.0, "solution.py compiles.")
+        progress.summary = f"solution.py, {text.count(chr(10))} lines, made of what the plan needs."
+
+    def _train(self, brief: Brief, plan: Plan, known: Known, progress: Narrator) -> Trained:
+        """The best that can be had: the planned script's results, a simpler one's, or the constant."""
+        from agent.training import TrainingError, take_constant  # noqa: PLC0415
+
+        try:
+            return self._run_script("first", brief, plan, known, progress.part(0.0, 0.9))
+        except TrainingError as error:
+            first = str(error)
+            self._log(f"{error}\n{error.error_tail}")
+        simpler_s = self._left() - _CLOSING_S
+        if simpler_s > _REPAIR_S_MIN:
+            try:
+                return self._repair(brief, plan, known, progress, first)
+            except TrainingError as error:
+                self._log(f"{error}\n{error.error_tail}")
+        progress(0.9, "No script left a valid submission: the constant one stays.")
+        return take_constant(self._constant, known, brief, first)
+
+    def _repair(self, brief: Brief, plan: Plan, known: Known, progress: Narrator, first: str) -> Trained:
+        """Once more with a plan that has less in it that could fail."""
+        from agent.plan import safer  # noqa: PLC0415
+
+        progress(0.5, f"Trying again with a simpler solution: {first}")
+        simple = safer(plan, 0.7 * (self._left() - _CLOSING_S))
+        self._write_json("plan.json", simple)
+        self._write_solution(brief, simple, progress)
+        trained = self._run_script("second", brief, simple, known, progress.part(0.5, 0.9))
+        remark = f"The first script failed, this is a simpler one. {first}"
+        return msgspec.structs.replace(trained, remarks=(remark, *trained.remarks))
+
+    def _run_script(
+        self,
+        name: str,
+        brief: Brief,
+        plan: Plan,
+        known: Known,
+        progress: Progress,
+    ) -> Trained:
+        """Run solution.py in a folder of its own, judge what it left, and keep it if it is good."""
+        from agent.training import Bounds, run_solution, take_results  # noqa: PLC0415
+
+        folder = self._settings.work_dir / name
+        folder.mkdir(parents=True, exist_ok=True)
+        bounds = Bounds(
+            seconds=plan.seconds, kill_after_s=max(5.0, self._left() - _CLOSING_S), threads=plan.threads
+        )
+        ended = run_solution(
+            (self._output / "solution.py").resolve(),
+            self._data,
+            folder,
+            bounds=bounds,
+            environment=self._environment,
+            progress=progress,
+            log=self._log,
+        )
+        trained = take_results(folder, ended, known=known, brief=brief, plan=plan)
+        replace_file(self._output / "submission.csv", (folder / "submission.csv").read_bytes())
+        return trained
+
+    def _report(
+        self, brief: Brief, plan: Plan, known: Known, trained: Trained, progress: Narrator
+    ) -> Outcome:
+        """Say the scores, and write metrics.json, oof.csv and report.html."""
+        from agent.plots import importance_plot, prediction_plot  # noqa: PLC0415
+        from agent.report import Outcome, write_report  # noqa: PLC0415
+        from agent.submission import check  # noqa: PLC0415
+
+        for evaluation in trained.evaluations:
+            self._say(evaluation)
+        progress(0.95, "Writing the report.")
+        problems = check(self._output / "submission.csv", known.sample, brief)
+        if problems:
+            raise CompetitionError(
+                "submission_invalid", f"No valid submission: {problems[0]}", retryable=True
+            )
+        trained.out_of_fold.write_csv(self._output / "oof.csv")
+        plots = {"Predictions": prediction_plot(trained.out_of_fold, known.truth, brief)}
+        if trained.importance:
+            plots["What the models gained from"] = importance_plot(trained.importance)
+        spent = self._settings.budget_s - self._left() - sum(self._seconds.values())
+        outcome = Outcome(
+            evaluations=trained.evaluations,
+            warnings=trained.remarks,
+            checks=checks_of(brief, trained),
+            plots={name: drawn for name, drawn in plots.items() if drawn},
+            seconds=self._seconds | {"training": spent},
+        )
+        self._write_json("metrics.json", metrics_of(outcome))
+        page = write_report(brief, plan, outcome)
+        replace_file(self._output / "report.html", page.encode())
+        return outcome
+
+    def _left(self) -> float:
+        return self._deadline - time.monotonic()
+
+    def _write_json(self, name: str, value: object) -> None:
+        replace_file(self._output / name, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
