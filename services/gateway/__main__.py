@@ -1,0 +1,64 @@
+"""``python -m services.gateway``: serve HTTP until told to stop, then let every stream end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+
+from services import logs
+from services.environment import SettingError
+from services.gateway import settings
+from services.gateway.app import create_app
+from services.gateway.parts import Parts
+
+if TYPE_CHECKING:
+    import socket
+
+_LAST_WORDS_S: Final = 10
+_BAD_SETTING: Final = 2
+
+
+class GatewayServer(uvicorn.Server):
+    """A server that ends its streams before it waits for its requests: they would go on for ever."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        config = uvicorn.Config(
+            create_app(parts),
+            host=parts.settings.host,
+            port=parts.settings.port,
+            loop="uvloop",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_LAST_WORDS_S,
+        )
+        super().__init__(config)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop: streams first, then everything else."""
+        self._parts.hub.close()
+        await super().shutdown(sockets)
+
+
+def main() -> int:
+    """Run the gateway; the exit code is 0 after a signal, 2 for a bad setting."""
+    try:
+        found = settings.read(os.environ)
+    except SettingError as error:
+        print(f"gateway: {error}", file=sys.stderr)  # noqa: T201 - a line for whoever started it
+        return _BAD_SETTING
+    logs.configure("gateway")
+    # Once it has stopped, uvicorn raises the signal again: being told to stop is no failure.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, lambda *_: sys.exit(0))
+    GatewayServer(Parts(found)).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""The Litestar app: handlers, limits, problem details and the OpenAPI document, put together."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from services.gateway import problems
+from services.gateway.request_log import RequestLog
+from services.gateway.routes import events, files, health, jobs, submit
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from services.gateway.parts import Parts
+
+_BODY_BYTES_MAX: Final = 64 * 1024
+_VERSION: Final = "1"
+_DESCRIPTION: Final = (
+    "Takes the URL of a Kaggle competition and gives back a valid, scored submission.csv. "
+    "Every error is an application/problem+json (RFC 9457)."
+)
+
+
+def create_app(parts: Parts) -> Litestar:
+    """The app over its parts, which it opens at its start and closes at its end."""
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        async with parts.running():
+            yield
+
+    app = Litestar(
+        route_handlers=[
+            submit.handler(parts.settings.submits_per_minute),
+            jobs.status,
+            jobs.job_list,
+            jobs.cancel,
+            events.stream,
+            files.file,
+            health.live,
+            health.ready,
+            health.index,
+        ],
+        dependencies={"parts": Provide(lambda: parts, sync_to_thread=False, use_cache=True)},
+        stores={"rate_limit": parts.counts},
+        plugins=[problems.plugin()],
+        lifespan=[lifespan],
+        request_max_body_size=_BODY_BYTES_MAX,
+        logging_config=None,
+        openapi_config=OpenAPIConfig(
+            title="Podium",
+            version=_VERSION,
+            description=_DESCRIPTION,
+            use_handler_docstrings=True,
+            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+        ),
+    )
+    # Outside of Litestar's router, so that unknown paths and refused methods pass through it too.
+    app.asgi_handler = RequestLog(app.asgi_handler)
+    return app

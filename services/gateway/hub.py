@@ -1,0 +1,117 @@
+"""One follower of the log for the whole process, fanned out in memory to whoever watches a job."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from events.log import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from events.log import Log
+    from events.recorded import Recorded
+
+End: TypeAlias = Literal["cut_off", "closing"]
+"""Why no more comes: the reader was too slow, or the gateway is stopping."""
+
+ROOM: Final = 256
+"""So many events of one job may wait for one reader."""
+
+
+class Subscription:
+    """What waits for one reader of one job."""
+
+    def __init__(self, job_id: str, room: int) -> None:
+        self.job_id = job_id
+        self._room = room
+        self._waiting: deque[Recorded] = deque()
+        self._changed = asyncio.Event()
+        self._end: End | None = None
+
+    def offer(self, record: Recorded) -> None:
+        """Add an event; one too many and the reader is cut off after those that it has."""
+        if self._end is None and len(self._waiting) >= self._room:
+            self.end("cut_off")
+        if self._end is None:
+            self._waiting.append(record)
+            self._changed.set()
+
+    def end(self, reason: End) -> None:
+        """Let nothing more in."""
+        self._end = self._end or reason
+        self._changed.set()
+
+    async def take(self, *, wait_s: float) -> Recorded | End | None:
+        """The next event; the end once all were taken; None where nothing came within `wait_s`."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._changed.wait()
+        if self._waiting:
+            record = self._waiting.popleft()
+            if not self._waiting and self._end is None:
+                self._changed.clear()
+            return record
+        return self._end
+
+
+class Hub:
+    """Follows the log from its end and hands each event to the subscriptions of its job.
+
+    `last_sequence` says where the log ends now; it is asked before the first subscription is let in,
+    so that whoever subscribes first and reads the job's history then misses nothing.
+    """
+
+    def __init__(self, log: Log, *, last_sequence: Callable[[], Awaitable[int]], room: int = ROOM) -> None:
+        self._log = log
+        self._last_sequence = last_sequence
+        self._room = room
+        self._watched: defaultdict[str, set[Subscription]] = defaultdict(set)
+        self._open = False
+
+    @property
+    def readers(self) -> int:
+        """How many subscriptions there are."""
+        return sum(len(subscriptions) for subscriptions in self._watched.values())
+
+    async def run(self) -> None:
+        """Follow the log until cancelled.
+
+        Raises:
+            UnavailableError: the log's end could not be read.
+        """
+        after = await self._last_sequence()
+        self._open = True
+        async for batch in self._log.follow(after=after):
+            for record in batch.records:
+                for subscription in self._watched.get(record.event.job_id, ()):
+                    subscription.offer(record)
+
+    def subscribe(self, job_id: str) -> Subscription:
+        """Let a reader in; it must be released when the reader has gone.
+
+        Raises:
+            UnavailableError: the log is not being followed yet, or no longer.
+        """
+        if not self._open:
+            raise UnavailableError("events are not being followed")
+        subscription = Subscription(job_id, self._room)
+        self._watched[job_id].add(subscription)
+        return subscription
+
+    def release(self, subscription: Subscription) -> None:
+        """Forget a reader; once more does no harm."""
+        subscriptions = self._watched.get(subscription.job_id, set())
+        subscriptions.discard(subscription)
+        if not subscriptions:
+            self._watched.pop(subscription.job_id, None)
+
+    def close(self) -> None:
+        """End every subscription and let no more in: the process is stopping."""
+        self._open = False
+        for subscriptions in self._watched.values():
+            for subscription in subscriptions:
+                subscription.end("closing")

@@ -1,0 +1,32 @@
+"""Ids of jobs: UUIDs of version 7, which sort by the time they were made.
+
+Source: RFC 9562, section 5.7.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import Final
+from uuid import UUID
+
+_CANONICAL: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_RANDOM_BITS: Final = 74
+
+
+def uuid7(*, unix_ms: int, random: int) -> UUID:
+    """The id of a millisecond since 1970 (48 bits) and a random number (74 bits)."""
+    rand_a, rand_b = random >> 62, random & (1 << 62) - 1
+    return UUID(int=unix_ms << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b)
+
+
+def new_job_id() -> str:
+    """An id that nobody else has made."""
+    return str(uuid7(unix_ms=time.time_ns() // 1_000_000, random=secrets.randbits(_RANDOM_BITS)))
+
+
+def parse_job_id(text: str) -> str | None:
+    """The id in its one stored form, or None where the text is not a UUID in groups of 8-4-4-4-12."""
+    lowered = text.lower()
+    return lowered if _CANONICAL.fullmatch(lowered) else None

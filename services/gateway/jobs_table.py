@@ -1,0 +1,90 @@
+"""The table `jobs` as the gateway reads it: each row holds the whole folded job as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import asyncpg
+import msgspec
+
+from events.job import Job, JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_ONE: Final = "SELECT metadata FROM jobs WHERE job_id = $1"
+_PAGE: Final = """
+    SELECT metadata FROM jobs
+    WHERE ($1::uuid IS NULL OR job_id < $1) AND ($2::text IS NULL OR status = $2)
+    ORDER BY job_id DESC
+    LIMIT $3
+"""
+_ANSWER_S: Final = 1.0
+_CONNECTIONS_MAX: Final = 8
+
+_decoder = msgspec.json.Decoder(Job)
+
+
+class TableError(Exception):
+    """Postgres did not answer in time, or not with jobs: the log still knows."""
+
+
+class JobsTable:
+    """Reads rows over a pool that connects when first used and again after every outage."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    async def open(self) -> None:
+        """Make the pool; no connection yet, so Postgres may be away."""
+        self._pool = await asyncpg.create_pool(
+            self._url, min_size=0, max_size=_CONNECTIONS_MAX, timeout=_ANSWER_S, command_timeout=_ANSWER_S
+        )
+
+    async def close(self) -> None:
+        """Drop the connections."""
+        if self._pool is not None:
+            self._pool.terminate()
+
+    async def find(self, job_id: str) -> Job | None:
+        """The job with that id, None where there is no row (yet).
+
+        Raises:
+            TableError: no answer within a second.
+        """
+        rows = await self._fetch(_ONE, job_id)
+        return _job_of(rows[0]) if rows else None
+
+    async def page(self, *, before: str | None, status: JobStatus | None, limit: int) -> list[Job]:
+        """Jobs older than the one with the id `before`, the newest first (ids sort by time).
+
+        Raises:
+            TableError: no answer within a second.
+        """
+        return [_job_of(row) for row in await self._fetch(_PAGE, before, status, limit)]
+
+    async def check(self) -> None:
+        """Ask for nothing.
+
+        Raises:
+            TableError: no answer within a second.
+        """
+        await self._fetch("SELECT 1")
+
+    async def _fetch(self, query: str, *values: Any) -> Sequence[asyncpg.Record]:
+        if self._pool is None:
+            raise TableError("Postgres is not connected")
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                return await self._pool.fetch(query, *values)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            raise TableError(f"Postgres: {error!r}") from error
+
+
+def _job_of(row: asyncpg.Record) -> Job:
+    try:
+        return _decoder.decode(row["metadata"])
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise TableError(f"a row of jobs is not a job: {error}") from error

@@ -1,0 +1,104 @@
+"""The link to NATS, with the log and the artifacts; while it is away every call says so at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from nats.errors import Error as NatsError
+
+from events import subjects
+from events.jetstream import JetStreamLog, ensure_stream
+from events.log import UnavailableError
+from services.artifacts import ArtifactStore, ensure_bucket
+from services.broker import connect
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from nats.aio.client import Client
+
+    from events.catalogue import Artifact, Event
+    from events.log import Batch, Expectation
+    from events.recorded import Recorded
+
+_PREPARE_AGAIN_S: Final = 1.0
+_ANSWER_S: Final = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class NatsLink:
+    """An `events.log.Log` that may be away, with the artifacts beside it."""
+
+    def __init__(self, url: str, *, source: str, replicas: int) -> None:
+        self._url = url
+        self._source = source
+        self._replicas = replicas
+        self._connection: Client | None = None
+        self._log: JetStreamLog | None = None
+        self._ready = asyncio.Event()
+
+    async def open(self) -> None:
+        """Connect and make stream and bucket, trying until all of it has worked."""
+        self._connection = await connect(self._url, name=self._source)
+        while not self._ready.is_set():
+            try:
+                js = self._connection.jetstream()
+                await ensure_stream(js, replicas=self._replicas)
+                await ensure_bucket(js, replicas=self._replicas)
+            except (NatsError, TimeoutError, OSError) as error:
+                _log.warning("jetstream_not_ready", error=repr(error), retry_in_s=_PREPARE_AGAIN_S)
+                await asyncio.sleep(_PREPARE_AGAIN_S)
+            else:
+                self._log = JetStreamLog(self._connection, source=self._source)
+                self._ready.set()
+
+    async def close(self) -> None:
+        """Let go of the connection, if there is one."""
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def append(self, event: Event, *, expect: Expectation) -> int:
+        """See `events.log.Log.append`; nothing is sent while the server is away."""
+        return await self._there()[1].append(event, expect=expect)
+
+    async def read_job(self, job_id: str) -> list[Recorded]:
+        """See `events.log.Log.read_job`."""
+        return await self._there()[1].read_job(job_id)
+
+    async def follow(self, *, after: int) -> AsyncIterator[Batch]:
+        """See `events.log.Log.follow`; begins once the server is there."""
+        await self._ready.wait()
+        async for batch in self._there()[1].follow(after=after):
+            yield batch
+
+    async def last_sequence(self) -> int:
+        """Where the log ends now; also the proof that JetStream answers.
+
+        Raises:
+            UnavailableError: it does not, or not within a second.
+        """
+        connection, _ = self._there()
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                info = await connection.jetstream().stream_info(subjects.STREAM)
+        except (NatsError, TimeoutError, OSError) as error:
+            raise UnavailableError(f"JetStream does not answer: {error!r}") from error
+        return info.state.last_seq
+
+    async def fetch(self, artifact: Artifact) -> bytes:
+        """The artifact's bytes.
+
+        Raises:
+            UnavailableError: the server is away.
+            ArtifactError: see `services.artifacts.ArtifactStore.get`.
+        """
+        return await ArtifactStore(self._there()[0].jetstream()).get(artifact)
+
+    def _there(self) -> tuple[Client, JetStreamLog]:
+        """Connection and log; a client that is away would keep a message and send it much later."""
+        if self._connection is None or self._log is None or not self._connection.is_connected:
+            raise UnavailableError("NATS is away")
+        return self._connection, self._log

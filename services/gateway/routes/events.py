@@ -1,0 +1,72 @@
+# ruff: noqa: TC001 - Litestar reads annotations as the program runs
+"""A job's events as they happen."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from litestar import Response, get
+from litestar.background_tasks import BackgroundTask
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from events.recorded import Recorded
+from services.gateway.lookup import checked_id
+from services.gateway.parts import Parts
+from services.gateway.problems import documented, no_such_job
+from services.gateway.sse import frames, is_last, up_to_last
+
+_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
+
+@get(
+    "/jobs/{job_id:str}/events",
+    summary="Watch a job",
+    media_type="text/event-stream",
+    responses={
+        HTTPStatus.NO_CONTENT: ResponseSpec(
+            data_container=None, description="The job has ended and all its events were seen."
+        ),
+        **documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
+    },
+)
+async def stream(
+    job_id: str,
+    parts: Parts,
+    after: Annotated[int, Parameter(ge=0, description="Only events past this sequence.")] = 0,
+    last_event_id: Annotated[
+        int | None, Parameter(header="Last-Event-ID", ge=0, description="The same, and it wins.")
+    ] = None,
+) -> Response[Any]:
+    """Server-sent events: the past, then the present, until the job's last event.
+
+    `id` is the event's sequence, `event` its type, `data` its JSON with `sequence` and `time`.  204 tells
+    a browser that nothing more will come.
+    """
+    job_id = checked_id(job_id)
+    live = parts.hub.subscribe(job_id)
+    try:
+        history = await _history(parts, job_id)
+        seen = min(after if last_event_id is None else last_event_id, history[-1].sequence)
+    except BaseException:
+        parts.hub.release(live)
+        raise
+    if is_last(history[-1]) and seen == history[-1].sequence:
+        parts.hub.release(live)
+        return Response(None, status_code=HTTPStatus.NO_CONTENT)
+    return Stream(
+        frames(history, live, after=seen),
+        media_type="text/event-stream",
+        headers=_HEADERS,
+        background=BackgroundTask(parts.hub.release, live),
+    )
+
+
+async def _history(parts: Parts, job_id: str) -> tuple[Recorded, ...]:
+    """The job's events so far, at least one."""
+    records = await parts.link.read_job(job_id)
+    if not records:
+        raise no_such_job(job_id)
+    return up_to_last(records)

@@ -1,0 +1,88 @@
+# ruff: noqa: TC001 - Litestar reads annotations as the program runs
+"""Is the gateway up, can it take jobs, and where is what."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+from litestar import get
+
+from events.log import UnavailableError
+from services.gateway.jobs_table import TableError
+from services.gateway.parts import Parts
+from services.gateway.problems import Problem, documented
+
+State: TypeAlias = Literal["up", "down", "unset"]
+
+_ENDPOINTS: Final = {
+    "POST /run": "submit a competition",
+    "GET /status/{job_id}": "show a job",
+    "GET /jobs": "list jobs",
+    "DELETE /jobs/{job_id}": "cancel a job",
+    "GET /jobs/{job_id}/events": "watch a job (server-sent events)",
+    "GET /jobs/{job_id}/files/{name}": "fetch a file that a job made",
+    "GET /health/live": "is the process up",
+    "GET /health/ready": "can it take jobs",
+    "GET /schema": "this interface as OpenAPI",
+}
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """The servers behind the gateway; only NATS is needed to take jobs."""
+
+    nats: State
+    postgres: State
+    redis: State
+
+
+@get("/health/live", summary="Is the process up")
+async def live() -> dict[str, str]:
+    """Answers as long as the process does."""
+    return {"status": "up"}
+
+
+@get("/health/ready", summary="Can it take jobs", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
+async def ready(parts: Parts) -> Readiness:
+    """The state of each server; 503 only where NATS is away, with the same states in `checks`."""
+    nats, postgres, redis = await asyncio.gather(_nats(parts), _postgres(parts), _redis(parts))
+    found = Readiness(nats=nats, postgres=postgres, redis=redis)
+    if nats != "up":
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "not-ready",
+            "NATS does not answer: no job can be taken.",
+            headers={"Retry-After": "1"},
+            extra={"checks": found},
+        )
+    return found
+
+
+@get("/", summary="What there is")
+async def index() -> dict[str, dict[str, str]]:
+    """The endpoints, with a word on each."""
+    return {"endpoints": _ENDPOINTS}
+
+
+async def _nats(parts: Parts) -> State:
+    try:
+        await parts.link.last_sequence()
+    except UnavailableError:
+        return "down"
+    return "up"
+
+
+async def _postgres(parts: Parts) -> State:
+    try:
+        await parts.table.check()
+    except TableError:
+        return "down"
+    return "up"
+
+
+async def _redis(parts: Parts) -> State:
+    if parts.redis is None:
+        return "unset"
+    return "up" if await parts.redis.is_up() else "down"

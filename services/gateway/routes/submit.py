@@ -1,0 +1,163 @@
+# ruff: noqa: TC001 - Litestar reads annotations as the program runs
+"""Submit a competition: the one way a job comes to be."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+import structlog
+from litestar import Request, Response, post
+from litestar.middleware.rate_limit import RateLimitConfig
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+
+from events.catalogue import JobRequested
+from events.log import JobAt
+from services.gateway.competition_url import Competition, UrlError, parse
+from services.gateway.job_id import new_job_id
+from services.gateway.parts import Parts
+from services.gateway.problems import FieldError, Problem, documented
+from services.gateway.view import events_url, status_url
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from litestar.handlers import HTTPRouteHandler
+
+_EXAMPLE: Final = {"kaggle_url": "https://www.kaggle.com/competitions/titanic"}
+_AT_FIELD: Final = re.compile(r"(.*) - at `\$\.(.*)`", re.DOTALL)
+
+
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to solve, and how long an attempt should take."""
+
+    kaggle_url: str
+    budget_s: Annotated[int, msgspec.Meta(ge=30, le=86400)] | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The job is stored; where to look at it from here on."""
+
+    job_id: str
+    competition: str
+    status_url: str
+    events_url: str
+
+
+_decoder = msgspec.json.Decoder(RunRequest)
+
+
+@dataclass
+class _RunOperation(Operation):
+    """Documents the body, which the handler decodes by itself: strictly, as JSON and nothing else."""
+
+    def __post_init__(self) -> None:
+        url = Schema(type=OpenAPIType.STRING, description="The competition's page, or local:<slug>.")
+        budget = Schema(
+            type=[OpenAPIType.INTEGER, OpenAPIType.NULL],
+            minimum=30,
+            maximum=86400,
+            description="How long an attempt should take, in seconds.",
+        )
+        schema = Schema(
+            type=OpenAPIType.OBJECT,
+            properties={"kaggle_url": url, "budget_s": budget},
+            required=["kaggle_url"],
+            additional_properties=False,
+            examples=[_EXAMPLE],
+        )
+        self.request_body = RequestBody(
+            required=True, content={"application/json": OpenAPIMediaType(schema=schema)}
+        )
+
+
+async def run(request: Request[Any, Any, Any], body: bytes, parts: Parts) -> Response[Accepted]:
+    """Solve a competition.  202 means that the request is stored and will not be lost."""
+    asked = _decode(request, body)
+    local = parts.settings.competitions_dir
+    competition = _competition(asked.kaggle_url, local_allowed=local is not None)
+    if competition.source == "local" and local is not None:
+        await asyncio.to_thread(_require_local, local, competition.slug)
+    job_id = new_job_id()
+    structlog.contextvars.bind_contextvars(job_id=job_id)
+    event = JobRequested(
+        job_id=job_id,
+        competition=competition.slug,
+        source=competition.source,
+        kaggle_url=competition.url,
+        budget_s=asked.budget_s,
+    )
+    await parts.link.append(event, expect=JobAt(sequence=0))
+    accepted = Accepted(
+        job_id=job_id,
+        competition=competition.slug,
+        status_url=status_url(job_id),
+        events_url=events_url(job_id),
+    )
+    return Response(accepted, headers={"Location": accepted.status_url})
+
+
+def handler(submits_per_minute: int) -> HTTPRouteHandler:
+    """``POST /run`` (and its other name, ``POST /jobs``), limited for each client address; 0: no limit."""
+    limit = RateLimitConfig(rate_limit=("minute", submits_per_minute))
+    return post(
+        ["/run", "/jobs"],
+        status_code=HTTPStatus.ACCEPTED,
+        middleware=[limit.middleware] if submits_per_minute else [],
+        operation_class=_RunOperation,
+        summary="Submit a competition",
+        responses=documented(
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            HTTPStatus.TOO_MANY_REQUESTS,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+    )(run)
+
+
+def _decode(request: Request[Any, Any, Any], body: bytes) -> RunRequest:
+    if request.content_type[0] != "application/json":
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Send JSON, as application/json."
+        )
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _unprocessable(*_where(str(error))) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, "malformed-json", f"The body is not JSON: {error}.") from error
+
+
+def _where(message: str) -> tuple[str, str]:
+    """Field and message in msgspec's words: ``Expected `int`, got `str` - at `$.budget_s```."""
+    found = _AT_FIELD.fullmatch(message)
+    return (found[2], found[1]) if found else ("", message)
+
+
+def _unprocessable(field: str, message: str) -> Problem:
+    detail = f"{field}: {message}" if field else message
+    error = FieldError(field=field, message=message)
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, errors=[error])
+
+
+def _competition(url: str, *, local_allowed: bool) -> Competition:
+    try:
+        return parse(url, local_allowed=local_allowed)
+    except UrlError as error:
+        raise _unprocessable("kaggle_url", str(error)) from error
+
+
+def _require_local(folder: Path, slug: str) -> None:
+    if not (folder / slug / "public").is_dir():
+        raise Problem(
+            HTTPStatus.NOT_FOUND,
+            "no-such-competition",
+            f"This server's folder of competitions has no {slug}/public.",
+        )

@@ -1,0 +1,74 @@
+"""The gateway's settings: the only place that reads its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from services.environment import Environment, SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PORT_MAX: Final = 65535
+_NATS: Final = ("nats://", "tls://", "ws://", "wss://")
+_POSTGRES: Final = ("postgresql://", "postgres://")
+_REDIS: Final = ("redis://", "rediss://", "unix://")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gateway is told at its start.
+
+    `submits_per_minute` holds for one client address (0: no limit); `competitions_dir` holds a folder
+    ``<slug>/public`` for each ``local:<slug>``.
+    """
+
+    nats_url: str
+    database_url: str
+    redis_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8080
+    competitions_dir: Path | None = None
+    submits_per_minute: int = 10
+    nats_replicas: int = 1
+
+
+def read(variables: Mapping[str, str]) -> Settings:
+    """The settings in a set of environment variables.
+
+    Raises:
+        SettingError: one of them is missing or wrong; the message names it and holds no secret.
+    """
+    env = Environment(variables)
+    redis_url = env.optional("REDIS_URL")
+    port = env.integer("PODIUM_PORT", 8080, at_least=1)
+    if port > _PORT_MAX:
+        raise SettingError(f"PODIUM_PORT should be at most {_PORT_MAX}, not {port}")
+    return Settings(
+        nats_url=_url("NATS_URL", env.text("NATS_URL"), _NATS),
+        database_url=_url("DATABASE_URL", env.text("DATABASE_URL"), _POSTGRES),
+        redis_url=None if redis_url is None else _url("REDIS_URL", redis_url, _REDIS),
+        host=env.text("PODIUM_HOST", "127.0.0.1"),
+        port=port,
+        competitions_dir=_folder("PODIUM_COMPETITIONS_DIR", env.optional("PODIUM_COMPETITIONS_DIR")),
+        submits_per_minute=env.integer("PODIUM_SUBMITS_PER_MINUTE", 10),
+        nats_replicas=env.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
+    )
+
+
+def _url(name: str, value: str, schemes: tuple[str, ...]) -> str:
+    """The value as it is; it may hold a password, so an error does not repeat it."""
+    if not value.lower().startswith(schemes):
+        raise SettingError(f"{name} should start with {schemes[0]}")
+    return value
+
+
+def _folder(name: str, value: str | None) -> Path | None:
+    if value is None:
+        return None
+    folder = Path(value)
+    if not folder.is_dir():
+        raise SettingError(f"{name} should be an existing folder, not {value!r}")
+    return folder

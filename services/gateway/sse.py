@@ -1,0 +1,79 @@
+"""A job's events as a stream of server-sent events: the past, then the present, without gap or repeat.
+
+Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from events.catalogue import JobCancelled, JobFailed, JobSucceeded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from events.recorded import Recorded
+    from services.gateway.hub import Subscription
+
+PING: Final = b": ping\n\n"
+"""A comment: it has no id, and so does not move a client's place in the log."""
+
+RETRY: Final = b"retry: 2000\n\n"
+"""Clients come back 2 s after a lost connection."""
+
+CUT_OFF: Final = b'event: cut_off\ndata: {"message":"Too slow a reader: come back with Last-Event-ID."}\n\n'
+CLOSING: Final = b": the server is stopping\n\n"
+
+PING_S: Final = 15.0
+
+_LAST_EVENTS: Final = (JobSucceeded, JobFailed, JobCancelled)
+
+
+def frame(record: Recorded) -> bytes:
+    """One event: its sequence as id, its type as name, its JSON with sequence and time as data."""
+    fields = msgspec.to_builtins(record.event)
+    data = msgspec.json.encode({"sequence": record.sequence, "time": record.time, **fields})
+    name = type(record.event).__name__.encode()
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (record.sequence, name, data)
+
+
+def is_last(record: Recorded) -> bool:
+    """Nothing that counts comes after it."""
+    return isinstance(record.event, _LAST_EVENTS)
+
+
+def up_to_last(records: Sequence[Recorded]) -> tuple[Recorded, ...]:
+    """A job's records up to the event that ended it; all of them while it lives."""
+    end = next((place for place, record in enumerate(records, start=1) if is_last(record)), len(records))
+    return tuple(records[:end])
+
+
+async def frames(
+    history: Sequence[Recorded], live: Subscription, *, after: int, ping_s: float = PING_S
+) -> AsyncIterator[bytes]:
+    """The frames of a job past a sequence, until its last event.
+
+    `history` is read after `live` was subscribed to, so what is in both is dropped by its sequence;
+    `after` lies at or before the end of `history`.
+    """
+    yield RETRY
+    for record in history:
+        if record.sequence > after:
+            after = record.sequence
+            yield frame(record)
+            if is_last(record):
+                return
+    while True:
+        taken = await live.take(wait_s=ping_s)
+        if taken is None:
+            yield PING
+        elif isinstance(taken, str):
+            yield CUT_OFF if taken == "cut_off" else CLOSING
+            return
+        elif taken.sequence > after:
+            after = taken.sequence
+            yield frame(taken)
+            if is_last(taken):
+                return
