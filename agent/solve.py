@@ -89,7 +89,7 @@ class Attempt:
         with stage("analysis", self._say, self._seconds) as progress:
             brief, known = self._analyse(progress)
         with stage("planning", self._say, self._seconds) as progress:
-            plan = self._plan(brief, known, progress)
+            brief, plan = self._plan(brief, known, progress)
         with stage("codegen", self._say, self._seconds) as progress:
             self._write_solution(brief, plan, progress)
         with stage("training", self._say, self._seconds) as progress:
@@ -135,22 +135,37 @@ class Attempt:
         )
         return brief, known
 
-    def _plan(self, brief: Brief, known: Known, progress: Narrator) -> Plan:
-        from agent.plan import Means, make_plan  # noqa: PLC0415
+    def _plan(self, brief: Brief, known: Known, progress: Narrator) -> tuple[Brief, Plan]:
+        """The plan, and the brief that it is for: an advice may have dropped columns."""
+        from agent.claude import claude_settings  # noqa: PLC0415
+        from agent.files import find_files  # noqa: PLC0415
+        from agent.plan import Means  # noqa: PLC0415
+        from agent.planning import plan_with_advice  # noqa: PLC0415
 
         means = Means(
             seconds=max(5.0, 0.85 * (self._left() - _CLOSING_S)),
             threads=self._settings.cpus or os.cpu_count() or 1,
             seed=self._settings.seed,
         )
-        plan = make_plan(brief, means, target_min=known.least)
+        claude = claude_settings(self._environment)
+        if claude:
+            progress(0.1, f"Asking {claude.model} for advice.")
+        brief, plan = plan_with_advice(
+            brief,
+            means,
+            target_min=known.least,
+            description=(find_files(self._data).description or "") if claude else "",
+            claude=claude,
+            say=self._say,
+        )
+        self._write_json("brief.json", brief)
         self._write_json("plan.json", plan)
-        progress(1.0, plan.reasons["decide"])
+        progress(1.0, plan.reasons.get("advice", plan.reasons["decide"]))
         progress.summary = (
             f"{' and '.join(plan.members)} over {plan.folds} folds ({brief.validation.scheme}), "
             f"at most {plan.seconds:.0f} s."
         )
-        return plan
+        return brief, plan
 
     def _write_solution(self, brief: Brief, plan: Plan, progress: Narrator) -> None:
         from agent.codegen import write_solution  # noqa: PLC0415
