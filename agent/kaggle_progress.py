@@ -22,8 +22,10 @@ class Meter:
     def moved(self, name: str, file_bytes: int, received: int, size: int | None) -> None:
         """`received` of the `size` bytes of a transfer came, which stands for `file_bytes` of the whole."""
         share = received / size if size else 0.0
-        of_size = f" of {size / 1e6:.1f}" if size else ""
-        self._tell(self._finished_bytes + share * file_bytes, f"{name} {received / 1e6:.1f}{of_size} MB")
+        unit, name_of_unit = (1e6, "MB") if (size or received) >= 1e6 else (1e3, "kB")
+        of_size = f" of {size / unit:.1f}" if size else ""
+        message = f"{name} {received / unit:.1f}{of_size} {name_of_unit}"
+        self._tell(self._finished_bytes + share * file_bytes, message)
 
     def finished(self, name: str, file_bytes: int) -> None:
         """A file is there, unpacked."""

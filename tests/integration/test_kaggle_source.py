@@ -17,7 +17,7 @@ from tests.fakes.kaggle_server import Faults, KaggleServer
 if TYPE_CHECKING:
     from pathlib import Path
 
-TRAIN = b"id,x,y\n" + b"".join(b"%d,%d,%d\n" % (i, i * i, i % 2) for i in range(60_000))
+TRAIN = b"id,x,y\n" + b"".join(b"%d,%d,%d\n" % (i, i * i, i % 2) for i in range(80_000))
 FILES = {"train.csv": TRAIN, "test.csv": b"id,x\n1,2\n", "extra/notes.txt": b"hello"}
 
 
