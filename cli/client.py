@@ -1,0 +1,200 @@
+"""A small client of the gateway's HTTP interface."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import httpx
+import msgspec
+
+from cli.errors import PodiumError, StackError, UsageError
+from cli.sse import Parser
+from events.catalogue import UnreadableEventError, decode
+from events.job import ENDED, evolve
+from events.recorded import Recorded
+from services.gateway.view import JobPage, JobView
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from types import TracebackType
+    from typing import Self
+
+    from cli.sse import Frame
+    from services.gateway.view import ArtifactView
+
+_ANSWER_S: Final = 15.0
+_SILENCE_S: Final = 45.0
+"""The gateway sends a comment every 15 s: three in a row missing is a dead connection."""
+
+_COME_BACK_S: Final = 1.0
+_LAG_S: Final = 15.0
+_LOOK_S: Final = 0.1
+_OUTAGE_S: Final = 60.0
+_REFUSED: Final = frozenset({400, 404, 409, 413, 415, 422})
+_TOO_MANY: Final = 429
+
+
+class _Stamp(msgspec.Struct, frozen=True, kw_only=True):
+    sequence: int
+    time: datetime
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a job's request."""
+
+    job_id: str
+
+
+class Client:
+    """Talks to one gateway; used as ``async with Client(url) as client``.
+
+    Every method raises StackError where the gateway cannot be reached or is not able to serve, and
+    UsageError where it refuses what was asked, with its own words.
+    """
+
+    def __init__(self, url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.AsyncClient(base_url=self.url, timeout=_ANSWER_S, transport=transport)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def run(self, kaggle_url: str, *, budget_s: int | None) -> str:
+        """Ask for a competition to be solved; the job's id."""
+        body: dict[str, str | int] = {"kaggle_url": kaggle_url}
+        if budget_s is not None:
+            body["budget_s"] = budget_s
+        return msgspec.json.decode(await self._ask("POST", "/run", body=body), type=Accepted).job_id
+
+    async def status(self, job_id: str) -> JobView:
+        """All of a job."""
+        return msgspec.json.decode(await self._ask("GET", f"/status/{job_id}"), type=JobView)
+
+    async def jobs(self, *, limit: int) -> JobPage:
+        """The newest jobs, newest first."""
+        return msgspec.json.decode(await self._ask("GET", f"/jobs?limit={limit}"), type=JobPage)
+
+    async def ended(self, job_id: str) -> JobView:
+        """All of a job that has ended; the table that answers may lag behind the job's last event.
+
+        Raises:
+            StackError: it lags for too long.
+        """
+        deadline = asyncio.get_running_loop().time() + _LAG_S
+        while (view := await self.status(job_id)).status not in ENDED:
+            if asyncio.get_running_loop().time() > deadline:
+                raise StackError(
+                    f"Job {job_id} has ended, but its status is still {view.status} after {_LAG_S:g} s.",
+                    hint="See whether the projector runs, and what its log says.",
+                )
+            await asyncio.sleep(_LOOK_S)
+        return view
+
+    async def cancel(self, job_id: str) -> None:
+        """Ask for a job to end."""
+        await self._ask("DELETE", f"/jobs/{job_id}")
+
+    async def download(self, artifact: ArtifactView) -> bytes:
+        """A file that a job made, equal to what the job stored.
+
+        Raises:
+            PodiumError: it arrived changed.
+        """
+        data = await self._ask("GET", artifact.url)
+        if hashlib.sha256(data).hexdigest() != artifact.sha256:
+            raise PodiumError(f"{artifact.name} did not arrive as it was stored.", hint="Ask for it again.")
+        return data
+
+    async def events(self, job_id: str) -> AsyncGenerator[Recorded, None]:
+        """A job's events in log order, each once, until its last; comes back after a lost connection.
+
+        Raises:
+            StackError: the gateway was not there at the start, or then stayed away for a minute.
+        """
+        after, job, lost_at = 0, None, None
+        loop = asyncio.get_running_loop()
+        while job is None or not job.has_ended:
+            try:
+                async for record in self._events_after(job_id, after):
+                    after, lost_at = record.sequence, None
+                    job = evolve(job, record)
+                    yield record
+            except StackError:
+                lost_at = loop.time() if lost_at is None else lost_at
+                if job is None or loop.time() - lost_at > _OUTAGE_S:
+                    raise
+            if job is None or not job.has_ended:
+                await asyncio.sleep(_COME_BACK_S)
+
+    async def _events_after(self, job_id: str, after: int) -> AsyncGenerator[Recorded, None]:
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": str(after)} if after else {})}
+        parser = Parser()
+        try:
+            async with self._http.stream(
+                "GET",
+                f"/jobs/{job_id}/events",
+                headers=headers,
+                timeout=httpx.Timeout(_ANSWER_S, read=_SILENCE_S),
+            ) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise _refusal(answer)
+                async for piece in answer.aiter_bytes():
+                    for frame in parser.feed(piece):
+                        if frame.last_id and (record := recorded(frame)) is not None:
+                            yield record
+        except httpx.TransportError as error:
+            raise _unreachable(self.url, error) from error
+
+    async def _ask(self, method: str, path: str, *, body: object = None) -> bytes:
+        try:
+            answer = await self._http.request(method, path, json=body)
+        except httpx.TransportError as error:
+            raise _unreachable(self.url, error) from error
+        if not answer.is_success:
+            raise _refusal(answer)
+        return answer.content
+
+
+def recorded(frame: Frame) -> Recorded | None:
+    """The event in a frame, None where it is of a kind that this version does not know."""
+    try:
+        event = decode(frame.data.encode())
+    except UnreadableEventError:
+        return None
+    stamp = msgspec.json.decode(frame.data, type=_Stamp)
+    return Recorded(sequence=stamp.sequence, event_id="", source="gateway", time=stamp.time, event=event)
+
+
+def _unreachable(url: str, error: httpx.TransportError) -> StackError:
+    words = str(error) or type(error).__name__
+    return StackError(
+        f"The gateway at {url} does not answer ({words}).",
+        hint="Start a stack with `podium up`, or set PODIUM_URL to the address of one.",
+    )
+
+
+class _Problem(msgspec.Struct, frozen=True, kw_only=True):
+    detail: str = ""
+
+
+def _refusal(answer: httpx.Response) -> PodiumError:
+    try:
+        problem = msgspec.json.decode(answer.content, type=_Problem)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        problem = _Problem()
+    words = problem.detail or answer.reason_phrase
+    if answer.status_code in _REFUSED:
+        return UsageError(f"The gateway refused: {words}")
+    if answer.status_code == _TOO_MANY:
+        wait = answer.headers.get("Retry-After", "a few")
+        return PodiumError("The gateway takes no more requests now.", hint=f"Try again in {wait} seconds.")
+    return StackError(f"The gateway cannot serve now: {words}", hint="Try again in a moment.")

@@ -1,0 +1,1 @@
+"""The commands of `podium`, one module for each group of them."""

@@ -1,0 +1,99 @@
+"""`podium up` and `podium down`: the stack on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import competitions
+from cli.commands.options import home_option
+from cli.embedded import background
+from cli.embedded.supervisor import run_stack
+from cli.places import home_at, podium_command
+from cli.screen import Screen
+from cli.views import facts_table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.status import Status
+
+    from cli.embedded.home import Home, Stack
+
+
+class _Progress:
+    """Tells how the stack comes up, and what happens to it; see `cli.embedded.supervisor.Reporter`."""
+
+    def __init__(self, screen: Screen, home: Home) -> None:
+        self._screen = screen
+        self._home = home
+        self._began_at = time.monotonic()
+        self._status: Status = screen.console.status("Starting …")
+        if screen.is_live:
+            self._status.start()
+
+    def ready(self, name: str, address: str) -> None:
+        self._screen.line(f"  {name:<9} {address}  ({time.monotonic() - self._began_at:.1f} s)")
+
+    def up(self, stack: Stack) -> None:
+        self._status.stop()
+        self._screen.line(f"Podium is up after {time.monotonic() - self._began_at:.1f} s.", "bold green")
+        _show(self._screen, stack, self._home, detached=False)
+
+    def note(self, message: str) -> None:
+        self._screen.line(f"{time.strftime('%H:%M:%S')} {message}", "yellow")
+
+    def stopping(self) -> None:
+        self._status.update("Stopping …")
+        self._screen.line("Stopping …")
+
+
+def _show(screen: Screen, stack: Stack, home: Home, *, detached: bool) -> None:
+    facts = [
+        ("gateway", stack.gateway_url),
+        ("schema", f"{stack.gateway_url}/schema"),
+        ("NATS_URL", stack.nats_url),
+        ("REDIS_URL", stack.redis_url),
+        ("DATABASE_URL", stack.database_url),
+        ("logs", str(home.logs)),
+        ("try", f"{podium_command()} run local:titanic-passenger-survival"),
+        ("stop", f"{podium_command()} down" if detached else "Ctrl-C"),
+    ]
+    screen.show(facts_table(facts), [f"  {name:<13} {fact}" for name, fact in facts])
+
+
+@click.command()
+@home_option
+@click.option("--port", type=click.IntRange(1, 65535), help="The gateway's port.  [default: 8080 if free]")
+@click.option("--detach", is_flag=True, help="Leave it running in the background.")
+def up(home: Path | None, port: int | None, *, detach: bool) -> None:
+    """Run the whole stack on this machine until Ctrl-C.
+
+    \b
+    Data stays in the stack's folder: started again, it goes on where it was.
+      podium up
+      podium up --home /data/podium --port 9000
+    """  # noqa: D301 - \b is how click is told to keep lines
+    place = home_at(home)
+    screen = Screen()
+    screen.line(f"Podium starts in {place.folder}", "bold")
+    if detach:
+        stack = background.start(place, port=port)
+        _show(screen, stack, place, detached=True)
+        return
+    competitions.place_bundled(place)
+    asyncio.run(run_stack(place, port=port, environment=os.environ, reporter=_Progress(screen, place)))
+    screen.line("Podium is down.")
+
+
+@click.command()
+@home_option
+def down(home: Path | None) -> None:
+    """Stop the stack of a folder, whoever started it."""
+    place = home_at(home)
+    stopped = background.stop(place)
+    Screen().line("Podium is down." if stopped else f"No stack runs in {place.folder}.")

@@ -1,0 +1,77 @@
+"""What the supervisor starts: the commands and environments of the servers and services of one stack."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cli.embedded.child import Spec
+from cli.embedded.servers import nats_command, valkey_command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cli.embedded.home import Home, Remembered
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+"""The folder that holds Podium's packages, its migrations and its bundled competitions."""
+
+SERVICES: Final = ("projector", "gateway", "scheduler", "executor")
+
+
+def importable(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which ``python -m services.x`` works from any folder."""
+    paths = [str(ROOT), environment.get("PYTHONPATH", "")]
+    return {**environment, "PYTHONPATH": ":".join(path for path in paths if path)}
+
+
+def server_specs(
+    home: Home, environment: Mapping[str, str], *, nats_port: int, valkey_port: int
+) -> tuple[Spec, ...]:
+    """The servers that are children; PostgreSQL, which is none, is started by its library."""
+    commands = {
+        "nats": nats_command(home.folder / "nats", nats_port),
+        "valkey": valkey_command(home.folder / "valkey", valkey_port),
+    }
+    return tuple(
+        Spec(name=name, command=tuple(command), environment=environment, log=home.log_of(name))
+        for name, command in commands.items()
+    )
+
+
+def service_specs(home: Home, environment: Mapping[str, str]) -> tuple[Spec, ...]:
+    """The four services, each a child of its own."""
+    return tuple(
+        Spec(
+            name=name,
+            command=(sys.executable, "-m", f"services.{name}"),
+            environment=importable(environment),
+            log=home.log_of(name),
+        )
+        for name in SERVICES
+    )
+
+
+def service_environment(
+    caller: Mapping[str, str],
+    *,
+    home: Home,
+    remembered: Remembered,
+    nats_url: str,
+    redis_url: str,
+    database_url: str,
+) -> dict[str, str]:
+    """The services' settings: the stack's own addresses and folders, over what the caller has set."""
+    defaults = {"PODIUM_HOST": "127.0.0.1", "PODIUM_SUBMITS_PER_MINUTE": "0"}
+    fixed = {
+        "NATS_URL": nats_url,
+        "REDIS_URL": redis_url,
+        "DATABASE_URL": database_url,
+        "PODIUM_HOME": str(home.folder),
+        "PODIUM_PORT": str(remembered.gateway_port),
+        "PODIUM_COMPETITIONS_DIR": str(home.competitions),
+        "PODIUM_WORK_DIR": str(home.work),
+        "PODIUM_EXECUTOR_ID": remembered.executor_id,
+    }
+    return {**defaults, **caller, **fixed}

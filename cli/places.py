@@ -1,0 +1,45 @@
+"""Where the stack is: its home folder and its gateway, from options and the environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from cli.embedded.home import Home
+from cli.errors import StackError
+
+
+def home_at(folder: Path | None) -> Home:
+    """The home that was named, or else $PODIUM_HOME, or else ./.podium."""
+    return Home(folder or Path(os.environ.get("PODIUM_HOME") or ".podium"))
+
+
+def gateway_url(home: Home) -> str:
+    """$PODIUM_URL, or else the gateway of the stack in `home`.
+
+    Raises:
+        StackError: there is neither.
+    """
+    url = os.environ.get("PODIUM_URL")
+    if url:
+        return url
+    stack = home.stack()
+    if stack is None:
+        raise StackError(
+            f"No stack runs in {home.folder}.",
+            hint="Start one with `podium up`, or set PODIUM_URL to the address of another one's gateway.",
+        )
+    return stack.gateway_url
+
+
+def podium_command() -> str:
+    """How this program is called from the folder that we are in."""
+    if shutil.which("podium"):
+        return "podium"
+    program = Path(sys.argv[0]).absolute()
+    if program.name == "__main__.py":
+        return f"{Path(sys.executable).name} -m cli"
+    here = Path.cwd()
+    return str(program.relative_to(here) if program.is_relative_to(here) else program)
