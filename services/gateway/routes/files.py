@@ -8,6 +8,7 @@ from typing import Annotated
 
 import structlog
 from litestar import Response, get
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 
 from services.artifacts import ArtifactError
@@ -22,7 +23,11 @@ _log = structlog.get_logger(__name__)
 @get(
     "/jobs/{job_id:str}/files/{name:str}",
     summary="Fetch a file",
-    responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
+    media_type="application/octet-stream",
+    responses={
+        HTTPStatus.NOT_MODIFIED: ResponseSpec(data_container=None, description="You have it already."),
+        **documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
+    },
 )
 async def file(
     job_id: str,

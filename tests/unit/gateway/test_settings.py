@@ -1,0 +1,62 @@
+"""Which settings are taken, and how a wrong one is named without telling its secret."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.environment import SettingError
+from services.gateway.settings import Settings, read
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NEEDED = {"NATS_URL": "nats://n:4222", "DATABASE_URL": "postgresql://u:secret@p/db"}
+
+
+def test_the_defaults() -> None:
+    assert read(NEEDED) == Settings(nats_url="nats://n:4222", database_url="postgresql://u:secret@p/db")
+
+
+def test_everything_set(tmp_path: Path) -> None:
+    more = {
+        "REDIS_URL": "redis://r:6379/0",
+        "PODIUM_HOST": "::",
+        "PODIUM_PORT": "80",
+        "PODIUM_COMPETITIONS_DIR": str(tmp_path),
+        "PODIUM_SUBMITS_PER_MINUTE": "0",
+        "PODIUM_NATS_REPLICAS": "3",
+    }
+    assert read(NEEDED | more) == Settings(
+        nats_url="nats://n:4222",
+        database_url="postgresql://u:secret@p/db",
+        redis_url="redis://r:6379/0",
+        host="::",
+        port=80,
+        competitions_dir=tmp_path,
+        submits_per_minute=0,
+        nats_replicas=3,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("NATS_URL", ""),
+        ("NATS_URL", "http://secret"),
+        ("DATABASE_URL", ""),
+        ("DATABASE_URL", "mysql://u:secret@p/db"),
+        ("REDIS_URL", "secret"),
+        ("PODIUM_PORT", "0"),
+        ("PODIUM_PORT", "65536"),
+        ("PODIUM_PORT", "web"),
+        ("PODIUM_COMPETITIONS_DIR", "/no/such/folder"),
+        ("PODIUM_SUBMITS_PER_MINUTE", "-1"),
+        ("PODIUM_NATS_REPLICAS", "0"),
+    ],
+)
+def test_a_wrong_setting_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingError, match=name) as raised:
+        read(NEEDED | {name: value})
+    assert "secret" not in str(raised.value)
