@@ -111,11 +111,10 @@ def role_of(name: str) -> Role | None:
 def best_trio(tables: Mapping[Role, Sequence[TableFile]]) -> Trio | Role:
     """The three tables that fit each other best, or the role that none can play.
 
-    A role with one candidate is taken at its name's word.  Where there are several, those count that fit:
-    what the sample asks for is in train and not in test, sample and test have as many rows, train and
-    test share many columns; then the plainest name.
+    They fit where what the sample asks for is in train and not in test, where sample and test have as many
+    rows, and where train and test share many columns; then the plainest name counts.  A name is taken at
+    its word even where nothing fits; a table whose name says nothing is not.
     """
-    alone = {role for role, found in tables.items() if len(found) == 1}
     trios = [
         Trio(sample=sample, train=train, test=test)
         for sample, train, test in itertools.product(tables["sample"], tables["train"], tables["test"])
@@ -124,10 +123,10 @@ def best_trio(tables: Mapping[Role, Sequence[TableFile]]) -> Trio | Role:
     if not trios:
         return min(_ROLES, key=lambda role: len(tables[role]))
     best = max(trios, key=_fit)
-    guessed = [role for role in _ROLES if role not in alone]
-    if guessed and not _fit(best)[0]:
-        return guessed[0]
-    return best
+    chosen: dict[Role, TableFile] = {"train": best.train, "test": best.test, "sample": best.sample}
+    guessed = [role for role in _ROLES if role_of(chosen[role].path) is None]
+    answered, same_rows, *_ = _fit(best)
+    return guessed[0] if guessed and not (answered and same_rows) else best
 
 
 def _fit(trio: Trio) -> tuple[bool, bool, int, int]:

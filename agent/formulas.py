@@ -85,6 +85,9 @@ def score_labels(
             # Its own function warns of answers that are in no true row; the mean recall is the same number.
             present = sorted(set(true))
             return float(sk.recall_score(true, answered, labels=present, average="macro", zero_division=0))
+        case "mcc" | "qwk" if len(set(true) | set(answered)) == 1:
+            # One label on both sides shows no agreement beyond chance; scikit-learn warns and says the same.
+            return 0.0
         case "mcc":
             return float(sk.matthews_corrcoef(true, answered))
         case "qwk":
@@ -101,10 +104,7 @@ def score_labels(
 
 
 def _quadratic_weighted_kappa(true: Words, answered: Words, classes: Sequence[str]) -> float:
-    """Whole-number classes by their value (a gap counts as one), words by their place in `classes`.
-
-    0 where both sides are constant: the agreement is then no better than chance.
-    """
+    """Whole-number classes by their value (a gap counts as one), words by their place in `classes`."""
     try:
         place = {label: int(label) for label in classes}
     except ValueError:
@@ -115,7 +115,6 @@ def _quadratic_weighted_kappa(true: Words, answered: Words, classes: Sequence[st
             [place[label] for label in answered],
             labels=list(range(min(place.values()), max(place.values()) + 1)),
             weights="quadratic",
-            replace_undefined_by=0.0,
         )
     )
 

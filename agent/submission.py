@@ -74,15 +74,18 @@ def _read_untrusted(submission: Path, sample: pl.DataFrame) -> bytes | str:
         return f"There is no {submission.name}."
     except OSError as error:
         return f"{submission.name} is not a plain file that can be read: {error.strerror}."
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             return f"{submission.name} is not a plain file."
         if status.st_size > limit:
             return (
                 f"{submission.name} has {status.st_size} bytes, more than the {limit} that its rows can need."
             )
-        return file.read(limit + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(limit)
+    finally:
+        os.close(descriptor)
 
 
 def _listed(cells: pl.Series | list[str]) -> str:

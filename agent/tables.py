@@ -10,6 +10,7 @@ import codecs
 import csv
 import gzip
 import io
+import itertools
 import re
 import zipfile
 from typing import TYPE_CHECKING, Final
@@ -162,16 +163,7 @@ def _encoding(raw: bytes) -> str:
 def _rows(head: str, delimiter: str) -> list[list[str]]:
     """The first rows, split at `delimiter`; a last row that the cut may have halved is left out."""
     reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
-    rows: list[list[str]] = []
-    try:
-        for row in reader:
-            if row:
-                rows.append(row)
-            if len(rows) > _HEAD_ROWS:
-                break
-    except csv.Error:
-        # A quote that the cut left open, or a field beyond csv's limit: the rows before it will do.
-        pass
+    rows = list(itertools.islice((row for row in reader if row), _HEAD_ROWS))
     return rows[:-1] if len(rows) > 2 and len(head) == _HEAD_CHARS else rows
 
 
