@@ -5,6 +5,7 @@ The table keeps a whole `events.job.Job` as JSON, so that a fold can go on where
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -44,18 +45,27 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
 
 
-def key_of(record: Recorded) -> UUID | None:
-    """The primary key of the job that an event is of; None where its id is no UUID, so that it has no row."""
-    try:
-        return UUID(record.event.job_id)
-    except ValueError:
-        return None
+def keys_of(records: Iterable[Recorded]) -> dict[str, UUID]:
+    """The primary key of each job that the events are of; a job whose id is no UUID can have no row."""
+    keys = {}
+    for job_id in {record.event.job_id for record in records}:
+        with contextlib.suppress(ValueError):
+            keys[job_id] = UUID(job_id)
+    return keys
 
 
-def project(jobs: Mapping[UUID, Job], records: Iterable[tuple[UUID, Recorded]]) -> dict[UUID, Job]:
-    """The jobs that the events changed, as they are after them; `jobs` are those known before."""
+def project(
+    jobs: Mapping[UUID, Job], records: Iterable[Recorded], keys: Mapping[str, UUID]
+) -> dict[UUID, Job]:
+    """The jobs that the events changed, as they are after them; `jobs` are those known before.
+
+    An event of a job that has no key is left out.
+    """
     changed: dict[UUID, Job] = {}
-    for key, record in records:
+    for record in records:
+        key = keys.get(record.event.job_id)
+        if key is None:
+            continue
         before = changed.get(key) or jobs.get(key)
         after = evolve(before, record)
         if after is not None and after is not before:

@@ -13,10 +13,10 @@ import structlog
 from msgspec.structs import astuple
 
 from services.projector.migrations import migrate
-from services.projector.rows import Row, decode, key_of, project, row_of
+from services.projector.rows import Row, decode, keys_of, project, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from uuid import UUID
 
     from events.job import Job
@@ -104,7 +104,7 @@ class JobTable:
                 new = [record for record in records if record.sequence > at]
                 if new:
                     at = new[-1].sequence
-                    await self._store(connection, _keyed(new))
+                    await self._store(connection, new)
                     await connection.execute(_MOVE_CHECKPOINT, _NAME, at)
                 return at
 
@@ -115,10 +115,14 @@ class JobTable:
                 await self._open.close(timeout=_CLOSE_S)
             self._open = None
 
-    async def _store(self, connection: Connection, records: list[tuple[UUID, Recorded]]) -> None:
-        known = await connection.fetch(_KNOWN, {key for key, _ in records})
+    async def _store(self, connection: Connection, records: list[Recorded]) -> None:
+        keys = keys_of(records)
+        for record in records:
+            if record.event.job_id not in keys:
+                _log.error("job_without_row", job_id=record.event.job_id, sequence=record.sequence)
+        known = await connection.fetch(_KNOWN, set(keys.values()))
         jobs: dict[UUID, Job] = {row["job_id"]: decode(row["metadata"]) for row in known}
-        rows = [astuple(row_of(key, job)) for key, job in project(jobs, records).items()]
+        rows = [astuple(row_of(key, job)) for key, job in project(jobs, records, keys).items()]
         if rows:
             await connection.execute(_UPSERT, *zip(*rows, strict=True))
 
@@ -142,15 +146,3 @@ class JobTable:
                 self._open.terminate()
                 self._open = None
             raise TableUnavailableError(repr(error)) from error
-
-
-def _keyed(records: Iterable[Recorded]) -> list[tuple[UUID, Recorded]]:
-    """The events by primary key; one whose job can have no row is reported and left out."""
-    keyed = []
-    for record in records:
-        key = key_of(record)
-        if key is None:
-            _log.error("job_id_is_no_uuid", job_id=record.event.job_id, sequence=record.sequence)
-        else:
-            keyed.append((key, record))
-    return keyed

@@ -71,12 +71,14 @@ async def fill(connection: Client, *, events: int, seed: int) -> None:
     """Store the log without waiting for each acknowledgement."""
     js = connection.jetstream()
     await ensure_stream(js)
-    log = JetStreamLog(connection, source="bench")
-    for number, event in enumerate(histories(events=events, seed=seed)):
-        headers = log._headers(event, f"bench-{number}", JobAt(sequence=0))
-        plain = {name: value for name, value in headers.items() if not name.startswith("Nats-Expected")}
-        await connection.publish(subjects.of_event(event), catalogue.encode(event), headers=plain)
-        if number % 1000 == 0:
+    log = JetStreamLog(connection, source="podium/executor-1")
+    last_of_job: dict[str, int] = {}
+    for sequence, event in enumerate(histories(events=events, seed=seed), start=1):
+        expect = JobAt(sequence=last_of_job.get(event.job_id, 0))
+        headers = log._headers(event, f"{sequence:032x}", expect)
+        await connection.publish(subjects.of_event(event), catalogue.encode(event), headers=headers)
+        last_of_job[event.job_id] = sequence
+        if sequence % 1000 == 0:
             await connection.flush()
     async with asyncio.timeout(_STORE_S):
         while (await js.stream_info(subjects.STREAM)).state.messages < events:
