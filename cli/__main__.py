@@ -58,7 +58,7 @@ for _command in (demo, up, down, run, status, job_list, watch, replay, cancel):
 def main() -> None:
     """Run one command; every error is one line, and one of what to do."""
     try:
-        sys.exit(podium.main(standalone_mode=False))
+        sys.exit(podium.main(prog_name="podium", standalone_mode=False))
     except click.ClickException as error:
         context = error.ctx if isinstance(error, click.UsageError) else None
         path = context.command_path if context else "podium"

@@ -36,10 +36,9 @@ def gateway_url(home: Home) -> str:
 
 def podium_command() -> str:
     """How this program is called from the folder that we are in."""
+    beside = Path(sys.executable).with_name("podium")
     if shutil.which("podium"):
         return "podium"
-    program = Path(sys.argv[0]).absolute()
-    if program.name == "__main__.py":
-        return f"{Path(sys.executable).name} -m cli"
-    here = Path.cwd()
-    return str(program.relative_to(here) if program.is_relative_to(here) else program)
+    if not beside.exists():
+        return f"{sys.executable} -m cli"
+    return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from cli.embedded.parts import importable
+from cli.embedded.parts import importable, module_command
 from cli.embedded.postgres import Postgres
 from cli.errors import StackError
 
@@ -32,7 +31,7 @@ def start(home: Home, *, port: int | None = None) -> Stack:
     chosen = () if port is None else ("--port", str(port))
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - this very program
-            [sys.executable, "-m", "cli", "up", "--home", str(home.folder), *chosen],
+            [*module_command("cli"), "up", "--home", str(home.folder), *chosen],
             env=importable(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -20,8 +20,13 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SERVICES: Final = ("projector", "gateway", "scheduler", "executor")
 
 
+def module_command(name: str) -> tuple[str, ...]:
+    """Run one of Podium's modules; -P, because the folder that we are in may hold one of the same name."""
+    return (sys.executable, "-P", "-m", name)
+
+
 def importable(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment in which ``python -m services.x`` works from any folder."""
+    """The environment in which `module_command` finds Podium from any folder."""
     paths = [str(ROOT), environment.get("PYTHONPATH", "")]
     return {**environment, "PYTHONPATH": ":".join(path for path in paths if path)}
 
@@ -45,7 +50,7 @@ def service_specs(home: Home, environment: Mapping[str, str]) -> tuple[Spec, ...
     return tuple(
         Spec(
             name=name,
-            command=(sys.executable, "-m", f"services.{name}"),
+            command=module_command(f"services.{name}"),
             environment=importable(environment),
             log=home.log_of(name),
         )

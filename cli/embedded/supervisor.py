@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
@@ -87,7 +86,7 @@ def _remember(home: Home, claims: Claims, port: int | None) -> Remembered:
         chosen = claims.take([before.gateway_port if before else None, GATEWAY_PORT])
     else:
         chosen = claims.take_exactly(port)
-    executor_id = before.executor_id if before else f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
+    executor_id = before.executor_id if before else f"embedded-{uuid.uuid4().hex[:8]}"
     remembered = Remembered(executor_id=executor_id, gateway_port=chosen)
     home.remember(remembered)
     return remembered

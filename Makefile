@@ -1,0 +1,72 @@
+# `make` alone says what there is.
+.DEFAULT_GOAL := help
+.PHONY: help demo up test lint types format image lock clean
+SHELL := /bin/sh
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.podium-ready ## solve a bundled competition, from nothing to a graded submission
+	@$(BIN)/podium demo
+
+up: $(VENV)/.podium-ready ## run the whole stack on this machine until Ctrl-C
+	@$(BIN)/podium up
+
+test: $(VENV)/.dev-ready ## run every test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev-ready ## look for mistakes and untidy code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev-ready ## check types
+	$(BIN)/mypy
+
+format: $(VENV)/.dev-ready ## lay out the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+image: ## build the agent's image
+	deploy/build-images agent
+
+LOCK = "$$folder/bin/uv" pip compile -q --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header
+
+lock: ## choose versions anew for what pyproject.toml asks for
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	$(PYTHON) -m venv "$$folder" && "$$folder/bin/python" -m pip install -q --disable-pip-version-check uv && \
+	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt && \
+	$(LOCK) pyproject.toml --group agent --group embedded -c requirements/dev.txt -o requirements/podium.txt && \
+	$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/services.txt && \
+	$(LOCK) --group agent -c requirements/dev.txt -o requirements/agent.txt
+
+clean: ## stop the stack in .podium and remove it, and remove .venv
+	@if [ -x $(BIN)/podium ]; then $(BIN)/podium down --home .podium; fi
+	rm -rf .podium $(VENV) .mypy_cache .pytest_cache .ruff_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { \
+	  echo "Podium needs Python 3.11 to 3.14; $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "  hint: name another one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make a virtual environment." >&2; \
+	  echo "  hint: on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# Podium itself is not built: a path file makes its packages importable, a script calls them.
+$(VENV)/.podium-ready: requirements/podium.txt | $(BIN)/python
+	$(PIP) -r requirements/podium.txt
+	@pwd > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/podium.pth"
+	@printf '#!/bin/sh\nexec "%s" -P -c "from cli.__main__ import main; main()" "$$@"\n' \
+	  "$$(pwd)/$(BIN)/python" > $(BIN)/podium
+	@chmod +x $(BIN)/podium
+	@touch $@
+
+$(VENV)/.dev-ready: requirements/dev.txt $(VENV)/.podium-ready
+	$(PIP) -r requirements/dev.txt
+	@touch $@
