@@ -1,0 +1,89 @@
+"""Run an executor: ``python -m services.executor``."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from events.jetstream import JetStreamLog, ensure_stream
+from services import broker, logs
+from services.artifacts import ArtifactStore, ensure_bucket
+from services.environment import Environment, SettingError
+from services.executor.choice import RuntimeChoiceError, choose
+from services.executor.heartbeat import beat
+from services.executor.loop import Executor
+from services.executor.settings import read
+from services.running import until_stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from services.executor.settings import Settings
+
+
+async def serve(settings: Settings) -> None:
+    """Execute attempts until a signal comes.
+
+    Raises:
+        RuntimeChoiceError: the runtime that was asked for cannot be used.
+    """
+    runtime, docker = await choose(settings)
+    connection = await broker.connect(settings.nats_url, name=f"executor {settings.executor}")
+    js = connection.jetstream()
+    await ensure_stream(js, replicas=settings.nats_replicas)
+    await ensure_bucket(js, replicas=settings.nats_replicas)
+    log = JetStreamLog(connection, source=f"podium/executor/{settings.executor}")
+    executor = Executor(log, runtime, ArtifactStore(js), settings)
+    beating = asyncio.create_task(
+        beat(
+            connection,
+            executor=settings.executor,
+            slots=settings.slots,
+            running=lambda: executor.running,
+        )
+    )
+    try:
+        await until_stopped(executor.run())
+    finally:
+        beating.cancel()
+        await connection.close()
+        if docker is not None:
+            await docker.close()
+
+
+@contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    """Hold the executor's id on this machine: a second process of it would take the first one's attempts.
+
+    Raises:
+        SettingError: there is one already.
+    """
+    settings.work_dir.mkdir(parents=True, exist_ok=True)
+    with (settings.work_dir / f"executor-{settings.executor}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingError(
+                f"an executor named {settings.executor} runs already in {settings.work_dir}; "
+                "give this one another PODIUM_EXECUTOR_ID"
+            ) from None
+        yield
+
+
+def main() -> None:
+    """Read the settings and serve; exit with a line that says what is wrong with them."""
+    logs.configure("executor")
+    try:
+        settings = read(Environment(os.environ))
+        with only_one(settings):
+            asyncio.run(serve(settings))
+    except (SettingError, RuntimeChoiceError) as error:
+        sys.exit(f"podium executor: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Which runtime this executor uses: Docker where it can, else plain processes, with the reason said."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+import structlog
+from aiodocker import Docker
+from aiodocker.exceptions import DockerError
+
+from services.executor.container import docker_facts
+from services.executor.docker import DockerRuntime
+from services.executor.openmp import library_folder
+from services.executor.process import ProcessRuntime, process_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from services.executor.settings import Settings
+
+_ANSWER_S: Final = 10.0
+
+_log = structlog.get_logger(__name__)
+
+
+class RuntimeChoiceError(Exception):
+    """The runtime that was asked for cannot be used; the message is for an operator."""
+
+
+async def choose(settings: Settings) -> tuple[DockerRuntime | ProcessRuntime, Docker | None]:
+    """The runtime, and the client to close at the end where it has one.
+
+    Raises:
+        RuntimeChoiceError: Docker was asked for by name, and no daemon answers.
+    """
+    if settings.runtime == "process":
+        return _process(settings, "PODIUM_RUNTIME is process"), None
+    docker, problem = await _docker(settings)
+    if docker is None:
+        if settings.runtime == "docker":
+            raise RuntimeChoiceError(problem)
+        return _process(settings, problem), None
+    if problem and settings.runtime == "auto":
+        await docker.close()
+        return _process(settings, problem), None
+    system: Mapping[str, Any] = await docker.system.info()
+    facts = docker_facts(
+        cpus=settings.cpus,
+        memory_bytes=settings.memory_bytes,
+        host_cpus=system["NCPU"],
+        host_memory_bytes=system["MemTotal"],
+    )
+    _warn_of_runc(await docker.version())
+    _log.info("runtime_docker", image=settings.image, notes=facts.notes)
+    return DockerRuntime(docker, image=settings.image, executor=settings.executor, facts=facts), docker
+
+
+def runc_is_safe(version: str) -> bool:
+    """It has the fixes for the escapes CVE-2025-31133, -52565 and -52881: 1.2.8, 1.3.3 or later.
+
+    Source: https://github.com/opencontainers/runc/releases/tag/v1.3.3
+    """
+    numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    if numbers is None:
+        return False
+    major, minor, patch = (int(number) for number in numbers.groups())
+    fixed = {(1, 2): 8, (1, 3): 3}
+    return (major, minor) > max(fixed) or patch >= fixed.get((major, minor), patch + 1)
+
+
+async def _docker(settings: Settings) -> tuple[Docker | None, str]:
+    """A client whose daemon answers, or None; and what is wrong with it, "" where nothing is."""
+    try:
+        docker = Docker(url=settings.docker_host)
+    except (ValueError, AssertionError) as error:
+        return None, f"there is no Docker here: {error or 'no socket was found'}"
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            await docker.version()
+            await docker.images.inspect(settings.image)
+    except DockerError as error:
+        if error.status == 404:
+            return (
+                docker,
+                f"the image {settings.image} is not on the Docker host; deploy/build-images makes it",
+            )
+        problem = error.message
+    except (aiohttp.ClientError, OSError) as error:
+        problem = repr(error)
+    else:
+        return docker, ""
+    await docker.close()
+    return None, f"the Docker daemon does not answer: {problem}"
+
+
+def _process(settings: Settings, reason: str) -> ProcessRuntime:
+    facts = process_facts(settings.cpus)
+    _log.warning("runtime_process", reason=reason, notes=facts.notes)
+    return ProcessRuntime(
+        work_dir=settings.work_dir,
+        executor=settings.executor,
+        facts=facts,
+        library_path=library_folder(settings.work_dir),
+    )
+
+
+def _warn_of_runc(version: dict[str, Any]) -> None:
+    for component in version.get("Components") or ():
+        if component["Name"] == "runc" and not runc_is_safe(component["Version"]):
+            _log.warning(
+                "runc_is_old",
+                version=component["Version"],
+                why="a container can escape from it (CVE-2025-31133); use 1.2.8, 1.3.3 or later",
+            )

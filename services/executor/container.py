@@ -1,0 +1,92 @@
+"""What a container of an attempt is made of, as the Engine API wants to hear it.  Pure.
+
+Source: https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerCreate
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from services.executor.runtime import Facts
+
+if TYPE_CHECKING:
+    from services.executor.runtime import SandboxSpec
+
+OUTPUT: Final = "/output"
+DATA: Final = "/data"
+WORK: Final = "/output/work"
+STOP_S: Final = 5
+LABEL_JOB: Final = "podium.job_id"
+LABEL_ATTEMPT: Final = "podium.attempt"
+LABEL_EXECUTOR: Final = "podium.executor"
+_PROCESSES_MAX: Final = 512
+_TMP: Final = "rw,noexec,nosuid,nodev,size=1g,mode=1777"
+_SHM_BYTES: Final = 256 * 1024**2
+_OPEN_FILES_MAX: Final = 4096
+
+
+def docker_facts(*, cpus: float, memory_bytes: int, host_cpus: int, host_memory_bytes: int) -> Facts:
+    """What a container gets on a host, of what was asked for."""
+    notes = []
+    if cpus > host_cpus:
+        notes.append(f"{cpus:g} CPUs were asked for, the Docker host has {host_cpus}")
+    if memory_bytes > host_memory_bytes:
+        notes.append(f"{memory_bytes} bytes of memory were asked for, the host has {host_memory_bytes}")
+    return Facts(
+        runtime="docker",
+        cpus=min(cpus, float(host_cpus)),
+        memory_bytes=min(memory_bytes, host_memory_bytes),
+        notes=tuple(notes),
+    )
+
+
+def name_of(spec: SandboxSpec) -> str:
+    """The name of an attempt's container, and of its volume."""
+    return f"podium-{spec.job_id}-{spec.attempt}"
+
+
+def labels_of(spec: SandboxSpec, executor: str) -> dict[str, str]:
+    """By what a container and a volume are found again."""
+    return {LABEL_JOB: spec.job_id, LABEL_ATTEMPT: str(spec.attempt), LABEL_EXECUTOR: executor}
+
+
+def container_config(spec: SandboxSpec, *, image: str, executor: str) -> dict[str, Any]:
+    """The body of a request to create the container; the user is the image's own.
+
+    /output is a volume and not the writable layer: the root is read-only, and a volume can still be read
+    once the container has ended.
+    """
+    folders = {"PODIUM_OUTPUT_DIR": OUTPUT, "PODIUM_WORK_DIR": WORK}
+    mounts: list[dict[str, Any]] = [{"Type": "volume", "Source": name_of(spec), "Target": OUTPUT}]
+    if spec.data_dir is not None:
+        folders["PODIUM_DATA_DIR"] = DATA
+        mounts.append({"Type": "bind", "Source": str(spec.data_dir), "Target": DATA, "ReadOnly": True})
+    return {
+        "Image": image,
+        "Env": [f"{name}={value}" for name, value in {**spec.variables, **folders}.items()],
+        "Labels": labels_of(spec, executor),
+        "Tty": False,
+        "OpenStdin": False,
+        "StopTimeout": STOP_S,
+        "HostConfig": {
+            "NanoCpus": int(spec.cpus * 1e9),
+            "Memory": spec.memory_bytes,
+            "MemorySwap": spec.memory_bytes,
+            "PidsLimit": _PROCESSES_MAX,
+            "ShmSize": _SHM_BYTES,
+            "Ulimits": [
+                {"Name": "nofile", "Soft": _OPEN_FILES_MAX, "Hard": _OPEN_FILES_MAX},
+                {"Name": "core", "Soft": 0, "Hard": 0},
+            ],
+            "ReadonlyRootfs": True,
+            "Tmpfs": {"/tmp": _TMP},  # noqa: S108 inside the container
+            "Mounts": mounts,
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges:true"],
+            "NetworkMode": "bridge" if spec.network else "none",
+            "Init": True,
+            "AutoRemove": False,
+            "RestartPolicy": {"Name": "no"},
+            "LogConfig": {"Type": "json-file", "Config": {"max-size": "64m", "max-file": "2"}},
+        },
+    }

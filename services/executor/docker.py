@@ -1,0 +1,223 @@
+"""Attempts in Docker containers, one each, with a volume for what they leave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+import structlog
+from aiodocker.exceptions import DockerError
+from aiodocker.volumes import DockerVolume
+
+from services.executor.archive import plain_file
+from services.executor.container import (
+    LABEL_ATTEMPT,
+    LABEL_EXECUTOR,
+    LABEL_JOB,
+    OUTPUT,
+    STOP_S,
+    container_config,
+    labels_of,
+    name_of,
+)
+from services.executor.docker_logs import Place, entries
+from services.executor.lines import LineSplitter
+from services.executor.runtime import Exit, SandboxError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Sequence
+
+    from aiodocker import Docker
+    from aiodocker.containers import DockerContainer
+
+    from services.executor.runtime import Facts, SandboxSpec, StreamName
+
+_CALL_S: Final = 60.0
+_AWAY_MAX_S: Final = 60.0
+_PAUSE_S: Final = 0.2
+_NO_CONNECTION: Final = 900
+"""The status that aiodocker gives where there was no answer at all."""
+
+_log = structlog.get_logger(__name__)
+
+
+class DockerRuntime:
+    """A `services.executor.runtime.Runtime` over an Engine; `executor` goes into all labels."""
+
+    def __init__(self, docker: Docker, *, image: str, executor: str, facts: Facts) -> None:
+        self._docker = docker
+        self._image = image
+        self._executor = executor
+        self._facts = facts
+
+    @property
+    def facts(self) -> Facts:
+        """See `Runtime.facts`."""
+        return self._facts
+
+    async def start(self, spec: SandboxSpec) -> DockerSandbox:
+        """See `Runtime.start`."""
+        name, labels = name_of(spec), labels_of(spec, self._executor)
+        config = container_config(spec, image=self._image, executor=self._executor)
+        sandbox = DockerSandbox(self._docker, name, spec.job_id, spec.attempt)
+        try:
+            async with _engine("start_failed", f"The container of {name} could not be started"):
+                await self._docker.volumes.create(  # type: ignore[no-untyped-call] # the client's own
+                    {"Name": name, "Labels": labels}
+                )
+                container = await self._docker.containers.create(config, name=name)
+                await container.start()
+        except SandboxError as error:
+            await asyncio.shield(_removed_after_failure(sandbox))
+            raise self._explained(error) from error
+        return sandbox
+
+    async def find(self) -> Sequence[DockerSandbox]:
+        """See `Runtime.find`."""
+        filters = {"label": [f"{LABEL_EXECUTOR}={self._executor}"]}
+        async with _engine("docker_failed", "The Docker daemon did not list containers"):
+            containers = await self._docker.containers.list(all=True, filters=json.dumps(filters))
+            listed = await self._docker.volumes.list(  # type: ignore[no-untyped-call] # the client's own
+                filters=filters
+            )
+        named = {container["Names"][0].lstrip("/"): container["Labels"] for container in containers}
+        named |= {volume["Name"]: volume["Labels"] for volume in listed["Volumes"] or ()}
+        return [
+            DockerSandbox(self._docker, name, labels[LABEL_JOB], int(labels[LABEL_ATTEMPT]))
+            for name, labels in sorted(named.items())
+        ]
+
+    def _explained(self, error: SandboxError) -> SandboxError:
+        if "no such image" not in error.failure.message.lower():
+            return error
+        message = (
+            f"The image {self._image} is not on the Docker host: build it with deploy/build-images, "
+            "or name another one in PODIUM_AGENT_IMAGE."
+        )
+        return SandboxError("image_missing", message, retryable=False)
+
+
+class DockerSandbox:
+    """A container and its volume, both of one name; a `services.executor.runtime.Sandbox`."""
+
+    def __init__(self, docker: Docker, name: str, job_id: str, attempt: int) -> None:
+        self._docker = docker
+        self._name = name
+        self._job_id = job_id
+        self._attempt = attempt
+        self._container: DockerContainer = docker.containers.container(name)
+
+    @property
+    def job_id(self) -> str:
+        """See `Remains.job_id`."""
+        return self._job_id
+
+    @property
+    def attempt(self) -> int:
+        """See `Remains.attempt`."""
+        return self._attempt
+
+    async def lines(self) -> AsyncIterator[tuple[StreamName, bytes]]:
+        """See `Sandbox.lines`.
+
+        The Engine's answer ends alike when the container ends and when the connection breaks: only a
+        container that does not run any more has said everything.
+        """
+        place = Place()
+        splitters: dict[StreamName, LineSplitter] = {"stdout": LineSplitter(), "stderr": LineSplitter()}
+        running = True
+        while running:
+            # Asked before reading: what a container wrote before its end is then all in this reading.
+            running = (await self._state())["Running"]
+            try:
+                async for stream, stamp, data in self._entries(place.since):
+                    if place.is_new(stamp):
+                        for line in splitters[stream].feed(data):
+                            yield stream, line
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                _log.warning("container_log_interrupted", error=repr(error))
+                running = True
+                await asyncio.sleep(_PAUSE_S)
+            place.resume()
+        for stream, splitter in splitters.items():
+            for line in splitter.flush():
+                yield stream, line
+
+    async def wait(self) -> Exit:
+        """See `Sandbox.wait`."""
+        while (state := await self._state())["Running"]:  # noqa: ASYNC110 the Engine is asked, not told
+            await asyncio.sleep(_PAUSE_S)
+        return Exit(code=state["ExitCode"], out_of_memory=state["OOMKilled"])
+
+    async def stop(self) -> None:
+        """See `Sandbox.stop`."""
+        async with _engine("docker_failed", f"The container {self._name} could not be stopped"):
+            await self._container.stop(t=STOP_S)
+
+    async def read(self, name: str, *, bytes_max: int) -> bytes:
+        """See `Sandbox.read`."""
+        async with _engine("docker_failed", f"{name} could not be read from the container {self._name}"):
+            return await plain_file(self._docker, self._container, f"{OUTPUT}/{name}", bytes_max=bytes_max)
+
+    async def remove(self) -> None:
+        """See `Remains.remove`."""
+        async with _engine("not_removed", f"The container {self._name} could not be removed"):
+            await _unless_missing(self._container.delete(force=True, v=True))
+            volume = DockerVolume(self._docker, self._name)  # type: ignore[no-untyped-call] # the client's own
+            await _unless_missing(volume.delete(force=True))  # type: ignore[no-untyped-call] # the client's own
+
+    async def _entries(self, since: str) -> AsyncIterator[tuple[StreamName, str, bytes]]:
+        url = f"{self._docker.docker_host}/{self._docker.api_version}/containers/{self._name}/logs"
+        query = {"stdout": "1", "stderr": "1", "follow": "1", "timestamps": "1", "since": since}
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CALL_S)
+        async with self._docker.session.get(url, params=query, timeout=timeout) as answer:
+            answer.raise_for_status()
+            async for entry in entries(answer.content):
+                yield entry
+
+    async def _state(self) -> dict[str, Any]:
+        """The container's state, from a daemon that may be away for a minute."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _AWAY_MAX_S
+        while True:
+            try:
+                async with _engine("docker_failed", f"The container {self._name} cannot be watched"):
+                    shown = await self._container.show()
+                    state: dict[str, Any] = shown["State"]
+                    return state
+            except SandboxError as error:
+                if error.failure.reason != "docker_unavailable" or loop.time() > deadline:
+                    raise
+            await asyncio.sleep(_PAUSE_S)
+
+
+@asynccontextmanager
+async def _engine(reason: str, what: str) -> AsyncIterator[None]:
+    """Turns what the client raises into a `SandboxError`, and gives the Engine a minute to answer."""
+    try:
+        async with asyncio.timeout(_CALL_S):
+            yield
+    except DockerError as error:
+        if error.status == _NO_CONNECTION:
+            raise SandboxError("docker_unavailable", f"{what}: {error.message}", retryable=True) from error
+        raise SandboxError(reason, f"{what}: {error.message}", retryable=True) from error
+    except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
+        raise SandboxError("docker_unavailable", f"{what}: {error!r}", retryable=True) from error
+
+
+async def _unless_missing(request: Awaitable[None]) -> None:
+    try:
+        await request
+    except DockerError as error:
+        if error.status != 404:
+            raise
+
+
+async def _removed_after_failure(sandbox: DockerSandbox) -> None:
+    try:
+        await sandbox.remove()
+    except SandboxError as error:
+        _log.warning("sandbox_not_removed", reason=str(error))

@@ -1,0 +1,107 @@
+"""The executor's settings, from the environment."""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
+
+import msgspec
+
+from services.environment import SettingError
+
+if TYPE_CHECKING:
+    from services.environment import Environment
+
+RuntimeChoice: TypeAlias = Literal["docker", "process", "auto"]
+
+_KAGGLE: Final = ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_ENDPOINT")
+_MODEL: Final = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "PODIUM_MODEL", "PODIUM_DOLLARS", "PODIUM_SEED")
+_SECRET: Final = ("KAGGLE_KEY", "ANTHROPIC_API_KEY")
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the log is, how many attempts run here at once, in what, and what they are given.
+
+    `kaggle_variables` and `model_variables` are passed to the agent as they are, where set.
+    """
+
+    nats_url: str
+    nats_replicas: int
+    executor: str
+    slots: int
+    runtime: RuntimeChoice
+    docker_host: str | None
+    image: str
+    cpus: float
+    memory_bytes: int
+    limit_s: float
+    budget_s: int
+    competitions_dir: Path | None
+    work_dir: Path
+    kaggle_variables: dict[str, str]
+    model_variables: dict[str, str]
+
+    @property
+    def calls_model(self) -> bool:
+        """There is a key for a language model."""
+        return "ANTHROPIC_API_KEY" in self.model_variables
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that must never be seen."""
+        passed = {**self.kaggle_variables, **self.model_variables}
+        return tuple(passed[name] for name in _SECRET if name in passed)
+
+
+def read(environment: Environment) -> Settings:
+    """The settings in the environment.
+
+    Raises:
+        SettingError: one of them is missing or wrong.
+    """
+    competitions = environment.optional("PODIUM_COMPETITIONS_DIR")
+    return Settings(
+        nats_url=environment.text("NATS_URL", "nats://127.0.0.1:4222"),
+        nats_replicas=environment.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
+        executor=_executor(environment),
+        slots=environment.integer(
+            "PODIUM_SLOTS", environment.integer("PODIUM_MAX_RUNNING", 10, at_least=1), at_least=1
+        ),
+        runtime=_runtime(environment),
+        docker_host=environment.optional("DOCKER_HOST"),
+        image=environment.text("PODIUM_AGENT_IMAGE", "podium-agent:local"),
+        cpus=environment.number("PODIUM_CPUS", 4, at_least=0.1),
+        memory_bytes=environment.integer("PODIUM_MEMORY_BYTES", 8 * 1024**3, at_least=64 * 1024**2),
+        limit_s=environment.number("PODIUM_ATTEMPT_LIMIT_S", 7200, at_least=1),
+        budget_s=environment.integer("PODIUM_BUDGET_S", 1800, at_least=1),
+        competitions_dir=Path(competitions) if competitions else None,
+        work_dir=Path(environment.text("PODIUM_WORK_DIR", "~/.podium")).expanduser().absolute(),
+        kaggle_variables=_given(environment, _KAGGLE),
+        model_variables=_given(environment, _MODEL),
+    )
+
+
+def _given(environment: Environment, names: tuple[str, ...]) -> dict[str, str]:
+    found = {name: environment.optional(name) for name in names}
+    return {name: value for name, value in found.items() if value}
+
+
+def _executor(environment: Environment) -> str:
+    """An id that can be part of a subject and of a file's name; a host's dots become dashes."""
+    given = environment.optional("PODIUM_EXECUTOR_ID")
+    executor = given or re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname())
+    if not _ID.fullmatch(executor):
+        raise SettingError(
+            f"PODIUM_EXECUTOR_ID should be letters, digits, '-' and '_' (100 at most), not {executor!r}"
+        )
+    return executor
+
+
+def _runtime(environment: Environment) -> RuntimeChoice:
+    choice = environment.text("PODIUM_RUNTIME", "auto")
+    if choice not in {"docker", "process", "auto"}:
+        raise SettingError(f"PODIUM_RUNTIME should be docker, process or auto, not {choice!r}")
+    return cast("RuntimeChoice", choice)

@@ -1,0 +1,60 @@
+"""What an attempt's sandbox is told and may reach, from the job and the settings."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from events.job import Failure
+from services.executor.runtime import SandboxSpec
+
+if TYPE_CHECKING:
+    from events.job import Job
+    from services.executor.runtime import Facts
+    from services.executor.settings import Settings
+
+_SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
+_THREAD_COUNTS: Final = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+)
+
+
+def specify(job: Job, attempt: int, settings: Settings, facts: Facts) -> SandboxSpec | Failure:
+    """The sandbox of an attempt, or why there can be none.
+
+    A competition on this machine needs a network only for a model's API; then it gets no Kaggle secret.
+    """
+    local = job.source == "local"
+    data_dir = None
+    if local:
+        if settings.competitions_dir is None:
+            return _refused("PODIUM_COMPETITIONS_DIR is not set, so there are no local competitions.")
+        if not _SLUG.fullmatch(job.competition):
+            return _refused(f"{job.competition!r} is not the name of a competition.")
+        data_dir = (settings.competitions_dir / job.competition / "public").absolute()
+        if not data_dir.is_dir():
+            return _refused(f"There is no local competition {job.competition}: no folder {data_dir}.")
+    passed = settings.model_variables if local else {**settings.kaggle_variables, **settings.model_variables}
+    threads = str(max(1, int(facts.cpus)))
+    return SandboxSpec(
+        job_id=job.job_id,
+        attempt=attempt,
+        variables={
+            **dict.fromkeys(_THREAD_COUNTS, threads),
+            **passed,
+            "PODIUM_COMPETITION": job.competition,
+            "PODIUM_BUDGET_S": str(job.budget_s or settings.budget_s),
+            "PODIUM_CPUS": f"{facts.cpus:g}",
+        },
+        data_dir=data_dir,
+        cpus=facts.cpus,
+        memory_bytes=facts.memory_bytes,
+        network=not local or settings.calls_model,
+    )
+
+
+def _refused(message: str) -> Failure:
+    return Failure(reason="competition_not_found", message=message, retryable=False)

@@ -1,0 +1,111 @@
+"""Writes the events of one attempt: each exactly once, and none after the attempt is somebody else's.
+
+Every append expects the job to be as this writer last saw it.  Where it is not, or where an answer was
+lost, the job is read again: what it holds decides whether the event is there already, may be tried again,
+or no longer counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from events.job import fold
+from events.log import ConflictError, JobAt, UnavailableError
+
+if TYPE_CHECKING:
+    from events.catalogue import AttemptStarted, Event
+    from events.job import Job
+    from events.log import Log
+
+_PAUSE_S: Final = 0.2
+_PAUSE_MAX_S: Final = 2.0
+
+_log = structlog.get_logger(__name__)
+
+
+class FencedError(Exception):
+    """The attempt is over in the log, or never was ours: nothing was written, nothing may be."""
+
+
+class AttemptWriter:
+    """The pen of one attempt; used by one task at a time.
+
+    `cancel_requested` turns True once a read of the job has shown that.  There is one live process of an
+    executor's id, so an equal event past what was known can only be our own.
+    """
+
+    def __init__(self, log: Log, *, job: Job, attempt: int, executor: str) -> None:
+        self._events = log
+        self._job_id = job.job_id
+        self._attempt = attempt
+        self._executor = executor
+        self._sequence = job.sequence
+        self.cancel_requested = job.cancel_requested
+
+    async def claim(self, event: AttemptStarted) -> bool:
+        """Begin the attempt; False where somebody else wrote to the job first.
+
+        An unavailable log is asked until it answers.
+        """
+        try:
+            self._sequence = await self._events.append(event, expect=JobAt(sequence=self._sequence))
+        except ConflictError:
+            return False
+        except UnavailableError:
+            _, stored = await self._look_for(event)
+            return stored
+        return True
+
+    async def append(self, event: Event, *, unless_cancelled: bool = False) -> bool:
+        """Store an event once; False, with nothing written, where `unless_cancelled` and it is.
+
+        An unavailable log is tried until it answers.
+
+        Raises:
+            FencedError: the attempt no longer runs here.
+        """
+        while not (unless_cancelled and self.cancel_requested):
+            try:
+                self._sequence = await self._events.append(event, expect=JobAt(sequence=self._sequence))
+            except (ConflictError, UnavailableError) as error:
+                if isinstance(error, UnavailableError):
+                    await asyncio.sleep(_PAUSE_S)
+                job, stored = await self._look_for(event)
+                if stored:
+                    return True
+                self._check(job)
+            else:
+                return True
+        return False
+
+    async def _look_for(self, event: Event) -> tuple[Job | None, bool]:
+        """The job as it is now, and whether the event is among what was new."""
+        pause_s = _PAUSE_S
+        while True:
+            try:
+                records = await self._events.read_job(self._job_id)
+            except UnavailableError as error:
+                _log.warning("log_unavailable", error=str(error), retry_in_s=pause_s)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _PAUSE_MAX_S)
+                continue
+            stored = any(record.sequence > self._sequence and record.event == event for record in records)
+            job = fold(records)
+            if job is not None:
+                self._sequence = job.sequence
+                self.cancel_requested = self.cancel_requested or job.cancel_requested
+            return job, stored
+
+    def _check(self, job: Job | None) -> None:
+        current = job.current if job and not job.has_ended else None
+        ours = (
+            current is not None
+            and current.number == self._attempt
+            and current.status == "running"
+            and current.executor == self._executor
+        )
+        if not ours:
+            raise FencedError(f"attempt {self._attempt} of job {self._job_id} no longer runs here")
