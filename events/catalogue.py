@@ -7,7 +7,7 @@ unknown fields are ignored, so that an older reader survives a newer writer.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -158,7 +158,7 @@ class RetryScheduled(_Event, frozen=True, kw_only=True):
     """The job will be tried again as `attempt`, not before the time given.  Written by the scheduler."""
 
     attempt: int
-    not_before: datetime
+    not_before: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class JobSucceeded(_Event, frozen=True, kw_only=True):
@@ -221,5 +221,5 @@ def decode(payload: bytes) -> Event:
     """
     try:
         return _decoder.decode(payload)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableEventError(str(error)) from error

@@ -140,9 +140,9 @@ def recorded(message: Msg) -> Recorded:
     """
     headers = message.headers or {}
     try:
-        event_id, source, time = headers["ce-id"], headers["ce-source"], headers["ce-time"]
-        at = datetime.fromisoformat(time)
-    except (KeyError, ValueError) as error:
+        event_id, source = headers["ce-id"], headers["ce-source"]
+        at = _in_utc(headers["ce-time"])
+    except (KeyError, ValueError, OverflowError) as error:
         raise catalogue.UnreadableEventError(f"header {error} of {message.subject}") from error
     return Recorded(
         sequence=message.metadata.sequence.stream,
@@ -151,3 +151,16 @@ def recorded(message: Msg) -> Recorded:
         time=at,
         event=catalogue.decode(message.data),
     )
+
+
+def _in_utc(written: str) -> datetime:
+    """The time in an ISO 8601 text.
+
+    Raises:
+        ValueError: it is not one, or names no offset from UTC, so that it could mean any time.
+        OverflowError: it lies outside of the years that a datetime can hold.
+    """
+    at = datetime.fromisoformat(written)
+    if at.tzinfo is None:
+        raise ValueError(f"no UTC offset in {written!r}")
+    return at.astimezone(UTC)

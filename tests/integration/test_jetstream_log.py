@@ -1,0 +1,181 @@
+"""The log on a real nats-server: outages, lost acknowledgements, and messages that are no events."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from nats.js.errors import APIError
+from structlog.testing import capture_logs
+
+from events import catalogue, subjects
+from events.catalogue import JobCancelRequested, JobRequested
+from events.jetstream import JetStreamLog, ensure_stream
+from events.log import ConflictError, JobAt, UnavailableError
+from tests.servers import NatsServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from nats.aio.client import Client
+
+    from events.recorded import Recorded
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    server = NatsServer(tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def connection(server: NatsServer) -> AsyncIterator[Client]:
+    async with server.connection() as connection:
+        await ensure_stream(connection.jetstream())
+        yield connection
+
+
+@pytest.fixture
+def log(connection: Client) -> JetStreamLog:
+    return JetStreamLog(connection, source="test")
+
+
+def requested() -> JobRequested:
+    return JobRequested(job_id=uuid4().hex, competition="t", source="local", kaggle_url="local:t")
+
+
+async def append_many(log: JetStreamLog, count: int) -> list[str]:
+    wanted = [requested() for _ in range(count)]
+    for event in wanted:
+        await log.append(event, expect=JobAt(sequence=0))
+    return [event.job_id for event in wanted]
+
+
+async def take(log: JetStreamLog, count: int, seen: list[Recorded]) -> None:
+    async for batch in log.follow(after=seen[-1].sequence if seen else 0):
+        seen += batch.records
+        if len(seen) >= count:
+            return
+
+
+async def restarted(server: NatsServer, log: JetStreamLog) -> JobRequested:
+    """Kill the server, append one event until it is stored, and start the server again in the meantime."""
+    server.kill()
+    event = requested()
+    with pytest.raises(UnavailableError):
+        await log.append(event, expect=JobAt(sequence=0))
+    server.start()
+    while True:
+        try:
+            await log.append(event, expect=JobAt(sequence=0))
+        except UnavailableError:
+            await asyncio.sleep(0.05)
+        except ConflictError:  # a try that got no answer has stored it
+            return event
+        else:
+            return event
+
+
+async def test_a_follower_goes_on_over_a_killed_server_without_gap_or_repeat(server, log) -> None:
+    seen: list[Recorded] = []
+    following = asyncio.create_task(take(log, 201, seen))
+    before = await append_many(log, 100)
+    again = await restarted(server, log)
+    after = await append_many(log, 100)
+    async with asyncio.timeout(20):
+        await following
+    assert [record.event.job_id for record in seen] == [*before, again.job_id, *after]
+    assert [record.sequence for record in seen] == list(range(1, 202))
+
+
+async def test_what_was_acknowledged_survives_a_kill_and_still_fences(server, log) -> None:
+    event = requested()
+    sequence = await log.append(event, expect=JobAt(sequence=0))
+    await restarted(server, log)
+    assert [record.event for record in await log.read_job(event.job_id)] == [event]
+    with pytest.raises(ConflictError):
+        await log.append(JobCancelRequested(job_id=event.job_id), expect=JobAt(sequence=0))
+    await log.append(JobCancelRequested(job_id=event.job_id), expect=JobAt(sequence=sequence))
+
+
+async def test_nothing_can_be_taken_out_of_the_log(connection, log) -> None:
+    await append_many(log, 1)
+    js = connection.jetstream()
+    with pytest.raises(APIError, match="purge"):
+        await js.purge_stream(subjects.STREAM)
+    with pytest.raises(APIError, match="delete"):
+        await js.delete_msg(subjects.STREAM, 1)
+    assert (await js.stream_info(subjects.STREAM)).state.messages == 1
+
+
+@pytest.mark.parametrize(
+    ("payload", "changed"),
+    [
+        (b"not json", {}),
+        (b'{"type":"JobExploded","job_id":"j"}', {}),
+        (None, {"ce-time": "2026-01-01T00:00:00"}),
+        (None, {"ce-time": "9999-12-31T23:59:59-10:00"}),
+        (None, {"ce-id": None}),
+    ],
+    ids=["no JSON", "unknown type", "a time of no zone", "a time past all times", "no id"],
+)
+async def test_a_message_that_is_no_event_is_reported_and_passed_over(
+    connection, log, payload, changed
+) -> None:
+    (before,) = await append_many(log, 1)
+    event = requested()
+    headers = log._headers(event, "x", JobAt(sequence=0)) | changed
+    headers = {name: value for name, value in headers.items() if value is not None}
+    data = payload or catalogue.encode(event)
+    await connection.jetstream().publish(subjects.of_event(event), data, headers=headers)
+    (after,) = await append_many(log, 1)
+    seen: list[Recorded] = []
+    with capture_logs() as lines:
+        async with asyncio.timeout(5):
+            await take(log, 2, seen)
+        assert await log.read_job(event.job_id) == []
+    assert [(record.sequence, record.event.job_id) for record in seen] == [(1, before), (3, after)]
+    reports = [line for line in lines if line["event"] == "event_unreadable"]
+    assert [(line["log_level"], line["sequence"]) for line in reports] == [("error", 2)] * 2
+
+
+class DeafClient:
+    """A connection whose first acknowledgement is lost after the server has stored the event."""
+
+    def __init__(self, connection: Client) -> None:
+        self._js = connection.jetstream()
+        self.lost = 0
+
+    async def publish(self, *args: object, **options: object) -> object:
+        ack = await self._js.publish(*args, **options)
+        if not self.lost:
+            self.lost += 1
+            raise TimeoutError
+        return ack
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._js, name)
+
+
+async def test_an_event_whose_acknowledgement_was_lost_is_stored_once(connection, log) -> None:
+    log._js = deaf = DeafClient(connection)
+    event = requested()
+    sequence = await log.append(event, expect=JobAt(sequence=0))
+    assert deaf.lost == 1
+    assert [record.sequence for record in await log.read_job(event.job_id)] == [sequence]
+
+
+async def test_the_same_id_with_its_first_expectation_is_refused_by_the_server(connection, log) -> None:
+    event = requested()
+    headers = log._headers(event, "the-same", JobAt(sequence=0))
+    js = connection.jetstream()
+    await js.publish(subjects.of_event(event), catalogue.encode(event), headers=dict(headers))
+    with pytest.raises(APIError) as refused:
+        await js.publish(subjects.of_event(event), catalogue.encode(event), headers=dict(headers))
+    assert refused.value.err_code == 10071
+    assert len(await log.read_job(event.job_id)) == 1

@@ -1,0 +1,68 @@
+"""Events as JSON: there and back, from newer writers, and what is no event."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+
+from events import subjects
+from events.catalogue import (
+    EVENT_TYPES,
+    JobCancelRequested,
+    JobRequested,
+    UnreadableEventError,
+    decode,
+    encode,
+)
+from events.progress import STAGES, StageStarted, decode_line, encode_line
+from tests.unit.events.strategies import events
+
+
+@given(events())
+def test_an_event_reads_back_as_it_was(event) -> None:
+    assert decode(encode(event)) == event
+
+
+@given(events())
+def test_fields_of_a_newer_writer_are_ignored(event) -> None:
+    payload = msgspec.json.decode(encode(event)) | {"new_field": {"deep": [1, None]}, "version": 2}
+    read = decode(msgspec.json.encode(payload))
+    assert read == msgspec.structs.replace(event, version=2)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b"{}",
+        b'{"type":"JobExploded","job_id":"j"}',
+        b'{"type":"JobCancelRequested"}',
+        b'{"type":"JobCancelRequested","job_id":7}',
+        b'{"type":"JobCancelRequested","job_id":"\\ud800"}',
+        b'{"type":"RetryScheduled","job_id":"j","attempt":2,"not_before":"2026-01-01T00:00:00"}',
+        b'{"type":"JobCancelRequested","job_id":"j","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+    ids=lambda payload: payload[:60].decode("ascii", "replace"),
+)
+def test_what_is_no_event_says_so(payload: bytes) -> None:
+    with pytest.raises(UnreadableEventError):
+        decode(payload)
+
+
+def test_the_tag_is_the_name_and_the_subject_ends_with_it() -> None:
+    for kind in EVENT_TYPES:
+        assert kind.__struct_config__.tag == kind.__name__
+    request = JobRequested(job_id="j", competition="c", source="kaggle", kaggle_url="u")
+    assert subjects.of_event(request) == "jobs.j.JobRequested"
+    assert subjects.of_type(JobCancelRequested) == "jobs.*.JobCancelRequested"
+
+
+def test_an_agents_line_is_a_message_or_a_line_of_its_log() -> None:
+    for stage in STAGES:
+        assert decode_line(encode_line(StageStarted(stage=stage))) == StageStarted(stage=stage)
+    for line in (b"Epoch 1\n", b'{"loss": 0.5}\n', b'{"type":"stage_started","stage":"lunch"}\n', b""):
+        assert decode_line(line) is None
+    assert decode_line(encode_line(StageStarted(stage="training"))[:-1].ljust(65 * 1024)) is None

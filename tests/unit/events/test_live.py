@@ -1,0 +1,42 @@
+"""The jobs that have not ended, as a scheduler sees them."""
+
+from __future__ import annotations
+
+from events import catalogue as ev
+from events.live import LiveJobs
+from tests.history import recorded, requested
+
+
+def observed(*events: ev.Event) -> LiveJobs:
+    jobs = LiveJobs()
+    for record in recorded(events):
+        jobs.observe(record)
+    return jobs
+
+
+def test_live_jobs_come_in_the_order_of_their_requests_whatever_happened_since() -> None:
+    jobs = observed(requested("a"), requested("b"), ev.JobCancelRequested(job_id="a"))
+    assert [job.job_id for job in jobs] == ["a", "b"]
+    assert jobs.sequence == 3
+
+
+def test_a_job_that_ends_is_shown_once_and_forgotten() -> None:
+    jobs = observed(requested("a"))
+    end, late = recorded([ev.JobCancelled(job_id="a"), ev.JobCancelRequested(job_id="a")], first=2)
+    assert jobs.observe(end).status == "cancelled"
+    assert jobs.observe(late) is None
+    assert (len(jobs), jobs.get("a"), jobs.sequence) == (0, None, 3)
+
+
+def test_a_record_seen_before_changes_nothing() -> None:
+    jobs = observed(requested("a"), ev.AttemptScheduled(job_id="a", attempt=1))
+    before = jobs.get("a")
+    (again,) = recorded([ev.AttemptScheduled(job_id="a", attempt=1)], first=2)
+    assert jobs.observe(again) is before
+    assert jobs.sequence == 2
+
+
+def test_the_last_scheduled_counts_jobs_that_have_ended_too() -> None:
+    jobs = observed(requested("a"), ev.AttemptScheduled(job_id="a", attempt=1), ev.JobCancelled(job_id="a"))
+    assert (len(jobs), jobs.last_scheduled) == (0, 2)
+    assert observed(requested("a")).last_scheduled == 0
