@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from events.catalogue import Artifact
 
 _TYPES: Final = {
-    ".csv": "text/csv; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
+    ".csv": "text/csv",
+    ".html": "text/html",
     ".json": "application/json",
-    ".log": "text/plain; charset=utf-8",
-    ".md": "text/plain; charset=utf-8",
+    ".log": "text/plain",
+    ".md": "text/plain",
     ".png": "image/png",
-    ".py": "text/x-python; charset=utf-8",
+    ".py": "text/x-python",
     ".svg": "image/svg+xml",
-    ".txt": "text/plain; charset=utf-8",
+    ".txt": "text/plain",
 }
 _SHOWN: Final = frozenset({".html", ".json", ".log", ".md", ".png", ".svg", ".txt"})
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]+")
@@ -29,7 +29,7 @@ POLICY: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src
 
 
 def content_type(name: str) -> str:
-    """The media type that a file's name stands for."""
+    """The media type that a file's name stands for; Litestar adds the charset to text."""
     return _TYPES.get(_ending(name), "application/octet-stream")
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
+from litestar.di import NamedDependency
 from litestar.stores.memory import MemoryStore
 
 from events.log import UnavailableError
@@ -68,3 +69,7 @@ class Parts:
             except UnavailableError as error:
                 _log.warning("hub_waits", error=str(error), retry_in_s=_FOLLOW_AGAIN_S)
                 await asyncio.sleep(_FOLLOW_AGAIN_S)
+
+
+GivenParts: TypeAlias = NamedDependency[Parts]
+"""How a handler asks for them, as its argument `parts`."""

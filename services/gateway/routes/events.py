@@ -9,12 +9,12 @@ from typing import Annotated, Any
 from litestar import Response, get
 from litestar.background_tasks import BackgroundTask
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import FromPath, HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from events.recorded import Recorded
 from services.gateway.lookup import checked_id
-from services.gateway.parts import Parts
+from services.gateway.parts import GivenParts, Parts
 from services.gateway.problems import documented, no_such_job
 from services.gateway.sse import frames, is_last, up_to_last
 
@@ -33,11 +33,11 @@ _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     },
 )
 async def stream(
-    job_id: str,
-    parts: Parts,
-    after: Annotated[int, Parameter(ge=0, description="Only events past this sequence.")] = 0,
+    job_id: FromPath[str],
+    parts: GivenParts,
+    after: Annotated[int, QueryParameter(ge=0, description="Only events past this sequence.")] = 0,
     last_event_id: Annotated[
-        int | None, Parameter(header="Last-Event-ID", ge=0, description="The same, and it wins.")
+        int | None, HeaderParameter(name="Last-Event-ID", ge=0, description="The same, and it wins.")
     ] = None,
 ) -> Response[Any]:
     """Server-sent events: the past, then the present, until the job's last event.

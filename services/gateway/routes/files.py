@@ -9,12 +9,12 @@ from typing import Annotated
 import structlog
 from litestar import Response, get
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import FromPath, HeaderParameter
 
 from services.artifacts import ArtifactError
 from services.gateway.file_headers import content_type, headers_of, is_known
 from services.gateway.lookup import checked_id, find_job
-from services.gateway.parts import Parts
+from services.gateway.parts import GivenParts
 from services.gateway.problems import Problem, documented, unavailable
 
 _log = structlog.get_logger(__name__)
@@ -30,10 +30,10 @@ _log = structlog.get_logger(__name__)
     },
 )
 async def file(
-    job_id: str,
-    name: str,
-    parts: Parts,
-    if_none_match: Annotated[str | None, Parameter(header="If-None-Match")] = None,
+    job_id: FromPath[str],
+    name: FromPath[str],
+    parts: GivenParts,
+    if_none_match: Annotated[str | None, HeaderParameter(name="If-None-Match")] = None,
 ) -> Response[bytes]:
     """An artifact of the job's successful attempt, byte for byte."""
     job = await find_job(checked_id(job_id), table=parts.table, log=parts.link)

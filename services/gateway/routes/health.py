@@ -12,7 +12,7 @@ from litestar import get
 
 from events.log import UnavailableError
 from services.gateway.jobs_table import TableError
-from services.gateway.parts import Parts
+from services.gateway.parts import GivenParts, Parts
 from services.gateway.problems import Problem, documented
 
 State: TypeAlias = Literal["up", "down", "unset"]
@@ -45,7 +45,7 @@ async def live() -> dict[str, str]:
 
 
 @get("/health/ready", summary="Can it take jobs", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
-async def ready(parts: Parts) -> Readiness:
+async def ready(parts: GivenParts) -> Readiness:
     """The state of each server; 503 only where NATS is away, with the same states in `checks`."""
     nats, postgres, redis = await asyncio.gather(_nats(parts), _postgres(parts), _redis(parts))
     found = Readiness(nats=nats, postgres=postgres, redis=redis)

@@ -7,13 +7,13 @@ from http import HTTPStatus
 from typing import Annotated
 
 from litestar import delete, get
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 
 from events.job import JobStatus
 from services.gateway.cancel import request_cancel
 from services.gateway.jobs_table import TableError
 from services.gateway.lookup import checked_id, find_job
-from services.gateway.parts import Parts
+from services.gateway.parts import GivenParts
 from services.gateway.problems import documented, unavailable
 from services.gateway.view import JobPage, JobView, summary_of, view_of
 
@@ -23,7 +23,7 @@ from services.gateway.view import JobPage, JobView, summary_of, view_of
     summary="Show a job",
     responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-async def status(job_id: str, parts: Parts) -> JobView:
+async def status(job_id: FromPath[str], parts: GivenParts) -> JobView:
     """Everything there is to know of a job; it may lag behind the job's events by a moment."""
     return view_of(await find_job(checked_id(job_id), table=parts.table, log=parts.link))
 
@@ -34,10 +34,12 @@ async def status(job_id: str, parts: Parts) -> JobView:
     responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 async def job_list(
-    parts: Parts,
-    limit: Annotated[int, Parameter(ge=1, le=100, description="So many at most.")] = 50,
-    before: Annotated[str | None, Parameter(description="Only jobs older than the one with this id.")] = None,
-    status: Annotated[JobStatus | None, Parameter(description="Only jobs of this status.")] = None,
+    parts: GivenParts,
+    limit: Annotated[int, QueryParameter(ge=1, le=100, description="So many at most.")] = 50,
+    before: Annotated[
+        str | None, QueryParameter(description="Only jobs older than the one with this id.")
+    ] = None,
+    status: Annotated[JobStatus | None, QueryParameter(description="Only jobs of this status.")] = None,
 ) -> JobPage:
     """Jobs, the newest first, a page at a time."""
     cursor = checked_id(before) if before else None
@@ -60,6 +62,6 @@ async def job_list(
         HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE
     ),
 )
-async def cancel(job_id: str, parts: Parts) -> JobView:
+async def cancel(job_id: FromPath[str], parts: GivenParts) -> JobView:
     """Ask for a job to end.  It ends a little later, as its events will tell; asking twice does no harm."""
     return view_of(await request_cancel(parts.link, checked_id(job_id)))

@@ -1,4 +1,4 @@
-# ruff: noqa: TC001 - Litestar reads annotations as the program runs
+# ruff: noqa: TC001, TC002 - Litestar reads annotations as the program runs
 """Submit a competition: the one way a job comes to be."""
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import structlog
 from litestar import Request, Response, post
 from litestar.middleware.rate_limit import RateLimitConfig
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.params import RawBody
 
 from events.catalogue import JobRequested
 from events.log import JobAt
 from services.gateway.competition_url import Competition, UrlError, parse
 from services.gateway.job_id import new_job_id
-from services.gateway.parts import Parts
+from services.gateway.parts import GivenParts
 from services.gateway.problems import FieldError, Problem, documented
 from services.gateway.view import events_url, status_url
 
@@ -75,7 +76,7 @@ class _RunOperation(Operation):
         )
 
 
-async def run(request: Request[Any, Any, Any], body: bytes, parts: Parts) -> Response[Accepted]:
+async def run(request: Request[Any, Any, Any], body: RawBody, parts: GivenParts) -> Response[Accepted]:
     """Solve a competition.  202 means that the request is stored and will not be lost."""
     asked = _decode(request, body)
     local = parts.settings.competitions_dir
@@ -131,7 +132,7 @@ def _decode(request: Request[Any, Any, Any], body: bytes) -> RunRequest:
         return _decoder.decode(body)
     except msgspec.ValidationError as error:
         raise _unprocessable(*_where(str(error))) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "malformed-json", f"The body is not JSON: {error}.") from error
 
 

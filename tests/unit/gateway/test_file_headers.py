@@ -12,12 +12,12 @@ from tests.unit.gateway.histories import SUBMISSION
 @pytest.mark.parametrize(
     ("name", "media_type", "disposition"),
     [
-        ("submission.csv", "text/csv; charset=utf-8", 'attachment; filename="submission.csv"'),
-        ("solution.py", "text/x-python; charset=utf-8", 'attachment; filename="solution.py"'),
-        ("report.html", "text/html; charset=utf-8", 'inline; filename="report.html"'),
+        ("submission.csv", "text/csv", 'attachment; filename="submission.csv"'),
+        ("solution.py", "text/x-python", 'attachment; filename="solution.py"'),
+        ("report.html", "text/html", 'inline; filename="report.html"'),
         ("ROC.PNG", "image/png", 'inline; filename="ROC.PNG"'),
         ("model", "application/octet-stream", 'attachment; filename="model"'),
-        ('a"\r\nX: y.csv', "text/csv; charset=utf-8", "attachment; filename*=UTF-8''a%22%0D%0AX%3A%20y.csv"),
+        ('a"\r\nX: y.csv', "text/csv", "attachment; filename*=UTF-8''a%22%0D%0AX%3A%20y.csv"),
     ],
 )
 def test_type_and_disposition(name: str, media_type: str, disposition: str) -> None:
