@@ -14,7 +14,7 @@ import msgspec
 
 from agent.brief import TableFile
 from agent.errors import FilesError
-from agent.tables import read_table, sniff
+from agent.tables import measure, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -151,8 +151,8 @@ def _walk(data_dir: Path) -> Iterator[str]:
 
 def _peek(data_dir: Path, name: str) -> TableFile:
     dialect = sniff(data_dir / name)
-    frame = read_table(data_dir / name, dialect, text=True)
-    return TableFile(path=name, dialect=dialect, rows=frame.height, columns=tuple(frame.columns))
+    rows, columns = measure(data_dir / name, dialect)
+    return TableFile(path=name, dialect=dialect, rows=rows, columns=columns)
 
 
 def _description(data_dir: Path, names: Sequence[str]) -> str | None:

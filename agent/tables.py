@@ -7,6 +7,7 @@ Competitions ship commas, semicolons and tabs, byte-order marks, old encodings a
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import gzip
 import io
@@ -21,7 +22,7 @@ from agent.brief import Dialect
 from agent.errors import FilesError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 DELIMITERS: Final = (",", ";", "\t", "|")
@@ -68,17 +69,32 @@ def read_table(
     only an empty cell is null.  Without, a column whose cells are all numbers or blanks (`NUMBER_BLANKS`)
     is Int64 or Float64 with nulls, true/false is Boolean, and all else is String as written.
 
+    With `columns`, only those are kept in memory; a line is blank only where all of the table's are, so that
+    rows stand at the same place whatever was picked.
+
     Raises FilesError (table_unreadable) where the rows do not fit the header.
     """
+    with _readable(path):
+        frame = _scan(path, dialect, text=text, columns=columns).collect(engine="streaming")
+    return frame if text else frame.with_columns(typed(column, dialect) for column in frame)
+
+
+def measure(path: Path, dialect: Dialect) -> tuple[int, tuple[str, ...]]:
+    """How many rows `read_table` would give, and its columns, without holding the table in memory.
+
+    Raises FilesError as `read_table` does.
+    """
+    with _readable(path):
+        cells = _scan(path, dialect, text=True, columns=None)
+        rows = cells.select(pl.len()).collect(engine="streaming").item()
+        return int(rows), tuple(cells.collect_schema().names())
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Says in our words what Polars finds wrong with a file."""
     try:
-        frame = pl.read_csv(
-            _source(path, dialect),
-            separator=dialect.delimiter,
-            decimal_comma=dialect.decimal_comma and not text,
-            infer_schema=not text,
-            infer_schema_length=None,
-            columns=None if columns is None else list(columns),
-        )
+        yield
     except pl.exceptions.NoDataError as error:
         raise FilesError("table_empty", f"{path.name} is empty.") from error
     except pl.exceptions.PolarsError as error:
@@ -86,11 +102,22 @@ def read_table(
         raise FilesError(
             "table_unreadable", f"{path.name} cannot be read as a table: {first_line}."
         ) from error
+
+
+def _scan(path: Path, dialect: Dialect, *, text: bool, columns: Sequence[str] | None) -> pl.LazyFrame:
+    lines = pl.scan_csv(
+        _source(path, dialect),
+        separator=dialect.delimiter,
+        decimal_comma=dialect.decimal_comma and not text,
+        infer_schema=not text,
+        infer_schema_length=None,
+        glob=False,
+    )
     strings = pl.col(pl.String)
-    frame = frame.with_columns(pl.when(strings != "").then(strings))
-    if frame.width > 1:
-        frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
-    return frame if text else frame.with_columns(typed(column, dialect) for column in frame)
+    cells = lines.with_columns(pl.when(strings != "").then(strings))
+    if len(cells.collect_schema()) > 1:
+        cells = cells.filter(~pl.all_horizontal(pl.all().is_null()))
+    return cells if columns is None else cells.select(columns)
 
 
 def typed(column: pl.Series, dialect: Dialect) -> pl.Series:

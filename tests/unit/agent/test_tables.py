@@ -83,6 +83,14 @@ def test_line_breaks_in_quotes_and_blank_lines(tmp_path):
     assert read_table(path, sniff(path)).rows() == [(1, "a\nb; c; d"), (2, 'say "hi"')]
 
 
+def test_rows_stand_at_the_same_place_whatever_was_picked(tmp_path):
+    path = tmp_path / "train[1].csv"
+    path.write_text("id,y,z\n1,5,5\n2,,\n\n3,6,6\n")
+    for names in (["y"], ["y", "z"]):
+        picked = read_table(path, sniff(path), text=True, columns=names)
+        assert picked["y"].to_list() == ["5", None, "6"]
+
+
 def test_a_lone_column_is_comma_separated(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("text\nhello; world\nbye\n")
