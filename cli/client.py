@@ -55,8 +55,15 @@ class Client:
     UsageError where it refuses what was asked, with its own words.
     """
 
-    def __init__(self, url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        come_back_s: float = _COME_BACK_S,
+    ) -> None:
         self.url = url.rstrip("/")
+        self._come_back_s = come_back_s
         self._http = httpx.AsyncClient(base_url=self.url, timeout=_ANSWER_S, transport=transport)
 
     async def __aenter__(self) -> Self:
@@ -132,7 +139,7 @@ class Client:
                 if job is None or loop.time() - lost_at > _OUTAGE_S:
                     raise
             if job is None or not job.has_ended:
-                await asyncio.sleep(_COME_BACK_S)
+                await asyncio.sleep(self._come_back_s)
 
     async def _events_after(self, job_id: str, after: int) -> AsyncGenerator[Recorded, None]:
         headers = {"Accept": "text/event-stream", **({"Last-Event-ID": str(after)} if after else {})}

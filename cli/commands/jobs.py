@@ -52,8 +52,9 @@ def run(competition: str, *, budget: int | None, watch: bool, as_json: bool, hom
 async def _run(
     competition: str, *, budget_s: int | None, watch: bool, as_json: bool, home: Path | None
 ) -> None:
+    address = _address(competition, home)
     async with _client(home) as client:
-        job_id = await client.run(_address(competition, home), budget_s=budget_s)
+        job_id = await client.run(address, budget_s=budget_s)
         if watch:
             await _follow(client, job_id, as_json=as_json)
         elif as_json:

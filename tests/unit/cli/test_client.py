@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import httpx
+import msgspec
+import pytest
+
+from cli.client import Client
+from cli.errors import PodiumError, StackError, UsageError
+from events.job import fold
+from services.gateway.sse import PING, frame
+from services.gateway.view import ArtifactView, view_of
+from tests.unit.cli.history import HISTORY, JOB
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class Breaking(httpx.AsyncByteStream):
+    """A body that ends in a lost connection."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._body
+        raise httpx.ReadError("connection reset")
+
+
+class FakeGateway(httpx.AsyncBaseTransport):
+    """Serves one job's history, but loses the connection after `events_per_connection` events."""
+
+    def __init__(self, events_per_connection: int) -> None:
+        self._room = events_per_connection
+        self.asked: list[str | None] = []
+        self.is_away = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.is_away:
+            raise httpx.ConnectError("refused")
+        last = request.headers.get("Last-Event-ID")
+        self.asked.append(last)
+        rest = [record for record in HISTORY if record.sequence > int(last or 0)]
+        body = PING + b"".join(frame(record) for record in rest[: self._room])
+        return httpx.Response(200, stream=Breaking(body))
+
+
+async def test_events_come_once_and_in_order_over_lost_connections():
+    gateway = FakeGateway(events_per_connection=5)
+    async with Client("http://test", transport=gateway, come_back_s=0) as client:
+        assert [record async for record in client.events(JOB)] == HISTORY
+    assert gateway.asked == [None, "50", "100"]
+
+
+async def test_a_gateway_that_is_away_at_the_start_is_an_error():
+    gateway = FakeGateway(events_per_connection=5)
+    gateway.is_away = True
+    async with Client("http://test", transport=gateway) as client:
+        with pytest.raises(StackError, match="http://test does not answer"):
+            await anext(client.events(JOB))
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [
+        (404, UsageError, "There is no job x."),
+        (422, UsageError, "There is no job x."),
+        (429, PodiumError, "no more requests"),
+        (503, StackError, "There is no job x."),
+    ],
+)
+async def test_a_refusal_is_told_in_the_gateway_s_words(status: int, error: type[PodiumError], words: str):
+    answer = httpx.Response(status, json={"detail": "There is no job x.", "type": "urn:x"})
+    async with Client("http://test", transport=httpx.MockTransport(lambda _: answer)) as client:
+        with pytest.raises(PodiumError, match=words) as caught:
+            await client.status("x")
+        assert type(caught.value) is error
+        with pytest.raises(error):
+            await anext(client.events("x"))
+
+
+async def test_a_changed_file_is_not_taken():
+    def serve(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/jobs/x/files/a b.csv"
+        return httpx.Response(200, content=b"1,2")
+
+    async with Client("http://test", transport=httpx.MockTransport(serve)) as client:
+        digest = hashlib.sha256(b"1,2").hexdigest()
+        good = ArtifactView(name="a b.csv", url="/jobs/x/files/a%20b.csv", bytes=3, sha256=digest)
+        assert await client.download(good) == b"1,2"
+        with pytest.raises(PodiumError, match="did not arrive as it was stored"):
+            await client.download(msgspec.structs.replace(good, sha256="0" * 64))
+
+
+async def test_a_status_that_lags_is_waited_for():
+    views = [view_of(job) for end in (13, 14) if (job := fold(HISTORY[:end]))]
+    answers = iter(msgspec.json.encode(view) for view in views)
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=next(answers)))
+    async with Client("http://test", transport=transport) as client:
+        assert (await client.ended(JOB)).status == "success"
