@@ -53,7 +53,13 @@ def bare_environment(environment: Mapping[str, str], threads: int) -> dict[str, 
     """What a script may know of the agent's environment: where programs are, and its number of threads."""
     kept = {name: environment[name] for name in _PASSED_ON if name in environment}
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
-    fixed = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
+    # Threads that spin while they wait for each other stand in each other's way on a busy machine.
+    fixed = {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUTF8": "1",
+    }
     return kept | fixed | dict.fromkeys(names, str(threads))
 
 

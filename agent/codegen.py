@@ -22,19 +22,20 @@ if TYPE_CHECKING:
     from agent.plan import Plan
 
 _PIECES: Final = (
-    ("config", "What was decided"),
-    ("tables", "Reading the files"),
-    ("targets", "What is learnt"),
-    ("features", "Features"),
-    ("texts", "Features from text and from the target"),
-    ("folds", "Folds"),
-    ("boosting", "Models"),
-    ("losses", "How good a model is"),
-    ("decisions", "From predictions to answers"),
-    ("choices", "Putting it together"),
-    ("pace", ""),
-    ("validation", ""),
-    ("run", ""),
+    ("templates/config", "What was decided"),
+    ("templates/tables", "Reading the files"),
+    ("dates", ""),
+    ("templates/targets", "What is learnt"),
+    ("templates/features", "Features"),
+    ("templates/texts", "Features from text and from the target"),
+    ("templates/folds", "Folds"),
+    ("templates/boosting", "Models"),
+    ("templates/losses", "How good a model is"),
+    ("templates/decisions", "From predictions to answers"),
+    ("templates/choices", "Putting it together"),
+    ("templates/pace", ""),
+    ("templates/validation", ""),
+    ("templates/run", ""),
 )
 _FITTERS: Final = {"LightGBM": "fit_lightgbm", "XGBoost": "fit_xgboost"}
 _LINT_REMARK: Final = re.compile(r"\s+# (noqa|type: ignore).*$", re.MULTILINE)
@@ -70,7 +71,7 @@ def write_solution(brief: Brief, plan: Plan) -> str:
     heading = ""
     for piece, title in _PIECES:
         sources = [definition.source for definition in kept if definition.piece == piece]
-        if piece == "config":
+        if piece == "templates/config":
             sources.append(literal)
         if sources and title and title != heading:
             parts.append(f"# --- {title} " + "-" * (100 - len(title)))
@@ -91,7 +92,7 @@ def _pieces() -> tuple[tuple[Import, ...], tuple[Definition, ...]]:
     imports: list[Import] = []
     definitions: list[Definition] = []
     for piece, _ in _PIECES:
-        text = resources.files("agent.templates").joinpath(f"{piece}.py").read_text(encoding="utf-8")
+        text = resources.files("agent").joinpath(f"{piece}.py").read_text(encoding="utf-8")
         text = _LINT_REMARK.sub("", text)
         body = ast.parse(text).body[1:]
         lines = text.splitlines()
@@ -136,7 +137,8 @@ def _source(lines: list[str], node: ast.stmt, following: ast.stmt | None) -> str
 
 
 def _names_in(source: str) -> frozenset[str]:
-    return frozenset(node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name))
+    names = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name))
+    return frozenset(node.id for node in names if isinstance(node.ctx, ast.Load))
 
 
 def _reachable(definitions: tuple[Definition, ...], roots: frozenset[str]) -> list[Definition]:
@@ -205,7 +207,7 @@ def _config(brief: Brief, plan: Plan) -> str:
         "learn": _literal(plan.objective.learn),
         "metric": _literal(brief.metric.name),
         "folds": _literal(plan.folds),
-        "split_column": _literal(plan.split_column or ""),
+        "split_columns": _literal(plan.split_columns),
         "log_target": _literal(plan.objective.target == "log_target"),
         "lightgbm": _literal(plan.boosting.lightgbm),
         "xgboost": _literal(plan.boosting.xgboost),

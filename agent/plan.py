@@ -14,7 +14,7 @@ import msgspec
 from agent.objective import Objective, objective_of
 
 if TYPE_CHECKING:
-    from agent.brief import Brief, Feature
+    from agent.brief import Brief, Feature, Validation
 
 Member: TypeAlias = Literal["LightGBM", "XGBoost"]
 
@@ -62,7 +62,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     learn_from: str
     for_test: str
     folds: int
-    split_column: str | None
+    split_columns: tuple[str, ...]
     members: tuple[Member, ...]
     boosting: Boosting
     seconds: float
@@ -104,7 +104,7 @@ def make_plan(brief: Brief, means: Means, *, target_min: float | None) -> Plan:
         learn_from=learn_from,
         for_test=for_test,
         folds=folds,
-        split_column=brief.validation.column if brief.validation.scheme in {"group", "time"} else None,
+        split_columns=_split_columns(brief.validation),
         members=("LightGBM", "XGBoost"),
         boosting=boosting,
         seconds=means.seconds,
@@ -190,11 +190,17 @@ def _split(brief: Brief) -> tuple[str, str, str]:
             return "plain_folds", "others", "mean_of_folds"
 
 
+def _split_columns(validation: Validation) -> tuple[str, ...]:
+    if validation.scheme not in {"group", "time"}:
+        return ()
+    return tuple(column for column in (validation.column, validation.second_column) if column is not None)
+
+
 def _learning_rate(brief: Brief, outputs: int, seconds: float) -> float:
     """Slow learning is better learning where there is time: cells learnt from in a round, per second."""
     cells = brief.train.rows * len(brief.features) * outputs
     load = cells / max(1.0, min(seconds, 600.0))
-    if load < 5_000 and cells < 2_000_000:
+    if load < 1_000:
         return 0.03
     return 0.05 if load < 100_000 else 0.1
 

@@ -142,7 +142,8 @@ def _data(brief: Brief) -> str:
 
 
 def _validated(brief: Brief, plan: Plan) -> str:
-    column = f" by <code>{escape(plan.split_column)}</code>" if plan.split_column else ""
+    names = " and ".join(f"<code>{escape(name)}</code>" for name in plan.split_columns)
+    column = f" by {names}" if names else ""
     return (
         f"<p>{plan.folds} folds, scheme {brief.validation.scheme}{column}: "
         f"{escape(brief.validation.reason)}</p>"

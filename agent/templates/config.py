@@ -34,7 +34,7 @@ class Config:
     learn: str  # "number", "chance" (of the positive class) or "chances" (of each class)
     metric: str
     folds: int
-    split_column: str  # the group or the time that folds respect; empty where they respect none
+    split_columns: tuple[str, ...]  # the group, or the time, that folds respect
     log_target: bool  # learn log(1 + y)
     lightgbm: dict[str, Any]
     xgboost: dict[str, Any]

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from agent.dates import FORMATS, MONTH_FORMATS, parse_dates
 from agent.templates.config import Config
 from agent.templates.tables import to_numbers
 
@@ -51,40 +52,11 @@ def missing_count(frame: pl.DataFrame, config: Config) -> Block:
     return block({"missing_count": count.to_numpy().astype(np.float64)}, frame.height)
 
 
-DATE_FORMATS = (
-    "%Y-%m-%d %H:%M:%S",
-    "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%d %H:%M",
-    "%Y-%m-%d",
-    "%m/%d/%y %H:%M",
-    "%m/%d/%Y %H:%M:%S",
-    "%m/%d/%Y %H:%M",
-    "%m/%d/%Y",
-    "%d/%m/%Y %H:%M",
-    "%d/%m/%Y",
-    "%m/%d/%y",
-    "%d.%m.%Y %H:%M",
-    "%d.%m.%Y",
-    "%Y/%m/%d %H:%M:%S",
-    "%Y/%m/%d",
-    "1 %b-%Y",
-    "1 %b %Y",
-    "1 %Y-%m",
-    "%d-%b-%Y",
-    "%d %b %Y",
-    "%Y%m%d",
-)
-
-
 def to_dates(cells: pl.Series) -> pl.Series:
     """Text to datetimes by the one format that reads most cells; the rest is null."""
-    bare = cells.str.replace(r"\s*(Z|[+-]\d\d:?\d\d)$", "").str.replace(r"(:\d\d)\.\d+$", "$1")
     best = pl.Series(cells.name, [None] * len(cells), dtype=pl.Datetime("us"))
-    for style in DATE_FORMATS:
-        # A month without a day is a date only once it is given one.
-        day, text = ("%d", "1 " + bare) if style.startswith("1 ") else ("", bare)
-        wanted = day + style[1:] if day else style
-        read = text.str.to_datetime(wanted, time_unit="us", strict=False)
+    for written in (*FORMATS, *MONTH_FORMATS):
+        read = parse_dates(cells, written)
         if read.null_count() < best.null_count():
             best = read
         if best.null_count() == cells.null_count():

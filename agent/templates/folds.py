@@ -30,7 +30,8 @@ def stratified_folds(train: pl.DataFrame, target: NDArray[np.float64], config: C
 
 def group_folds(train: pl.DataFrame, _target: NDArray[np.float64], config: Config) -> NDArray[np.int64]:
     """Folds that keep all rows of a group together, as test does."""
-    groups = train[config.split_column].fill_null("").to_numpy()
+    keys = train.select(pl.struct(config.split_columns).rank("dense")).to_series()
+    groups = keys.to_numpy()
     count = min(config.folds, len(np.unique(groups)))
     splits = GroupKFold(count, shuffle=True, random_state=config.seed).split(groups, groups=groups)
     return fold_numbers([held for _, held in splits], train.height)
@@ -38,7 +39,7 @@ def group_folds(train: pl.DataFrame, _target: NDArray[np.float64], config: Confi
 
 def time_folds(train: pl.DataFrame, _target: NDArray[np.float64], config: Config) -> NDArray[np.int64]:
     """Folds in order of time, each predicted from what came before; -1 for the earliest rows."""
-    cells = train[config.split_column]
+    cells = train[config.split_columns[0]]
     dated = to_dates(cells).dt.epoch("s").cast(pl.Float64).to_numpy()
     when = to_numbers(cells, config.train.decimal_comma) if np.isnan(dated).all() else dated
     order = np.argsort(when, kind="stable")
