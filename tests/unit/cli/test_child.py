@@ -75,7 +75,7 @@ def test_a_leashed_command_dies_with_its_parent():
         [sys.executable, "-c", parent], cwd=Path(__file__).parents[3], stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
-        int(process.stdout.readline())
+        assert process.stdout.readline() == b"here\n"
         process.kill()
         killed_at = time.monotonic()
         # The pipe closes when its last holder, the sleeper, is gone.
