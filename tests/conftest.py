@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -25,10 +27,12 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = Postgres(tmp_path_factory.mktemp("postgres"))
-    yield server.start()
-    server.stop(timeout_s=10)
+def postgres_url() -> Iterator[str]:
+    # Not under pytest's own folder: each run of pytest closes that to other users, and Postgres runs as one.
+    with TemporaryDirectory(prefix="podium-postgres-") as folder:
+        server = Postgres(Path(folder) / "data")
+        yield server.start()
+        server.stop(timeout_s=10)
 
 
 @pytest.fixture
