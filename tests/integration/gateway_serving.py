@@ -59,25 +59,29 @@ class Gateway:
 
 
 @asynccontextmanager
-async def serving(
-    nats: NatsServer, *, database_url: str = NO_POSTGRES, **more: Any
-) -> AsyncIterator[Gateway]:
-    """A gateway with no limit on submits unless one is set, ready as soon as NATS is."""
+async def running(
+    nats_url: str, *, database_url: str = NO_POSTGRES, **more: Any
+) -> AsyncIterator[tuple[httpx.AsyncClient, Parts]]:
+    """A gateway without a limit on submits unless one is set, and a client of it; NATS may be away."""
     more.setdefault("submits_per_minute", 0)
-    settings = Settings(nats_url=nats.url, database_url=database_url, port=free_port(), **more)
+    settings = Settings(nats_url=nats_url, database_url=database_url, port=free_port(), **more)
     parts = Parts(settings)
     server = GatewayServer(parts)
     task = asyncio.create_task(server.serve())
     try:
-        async with (
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", timeout=10) as client,
-            nats.connection() as connection,
-        ):
-            await until_ready(client)
-            yield Gateway(client, parts, connection)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", timeout=10) as client:
+            yield client, parts
     finally:
         server.should_exit = True
         await task
+
+
+@asynccontextmanager
+async def serving(nats: NatsServer, **settings: Any) -> AsyncIterator[Gateway]:
+    """A gateway that is ready, and a connection to its log."""
+    async with running(nats.url, **settings) as (client, parts), nats.connection() as connection:
+        await until_ready(client)
+        yield Gateway(client, parts, connection)
 
 
 async def until_ready(client: httpx.AsyncClient, status: int = 200) -> None:
