@@ -75,7 +75,7 @@ async def _docker(settings: Settings) -> tuple[Docker | None, str]:
     """A client whose daemon answers, or None; and what is wrong with it, "" where nothing is."""
     try:
         docker = Docker(url=settings.docker_host)
-    except (ValueError, AssertionError) as error:
+    except (ValueError, AssertionError, DockerError) as error:
         return None, f"there is no Docker here: {error or 'no socket was found'}"
     try:
         async with asyncio.timeout(_ANSWER_S):

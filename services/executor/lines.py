@@ -50,5 +50,5 @@ def printable(text: str, *, chars_max: int, secrets: Iterable[str] = ()) -> str:
         text = text.replace(secret, "[secret]")
     # The cut comes early so that a long line costs little, and again for the mark of the cut.
     text = _TERMINAL_COMMAND.sub("", text[: 4 * chars_max])
-    text = _UNPRINTABLE.sub(" ", text).strip()
+    text = " ".join(_UNPRINTABLE.sub(" ", text).split())
     return text if len(text) <= chars_max else text[: chars_max - 1] + "…"

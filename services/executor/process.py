@@ -1,7 +1,8 @@
 """Attempts as plain child processes, for a machine without Docker: no isolation, and it says so.
 
-An attempt has a folder of its own, a session of its own, a clean environment and a few limits.  It can
-read what this user can read and use all memory there is.
+An attempt has a folder of its own, a session of its own, a clean environment, a few limits, and a launcher
+that lets none of its processes outlive it.  It can read what this user can read, use all memory there is,
+and kill what this user can kill.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from events.progress import LINE_BYTES_MAX
-from services.executor import launcher, processes
+from services.executor import launcher
+from services.executor.launched import end_launcher
 from services.executor.lines import LineSplitter
 from services.executor.runtime import Exit, Facts, FileMissingError, FileRefusedError, SandboxError
 
@@ -30,9 +32,9 @@ if TYPE_CHECKING:
     from services.executor.runtime import SandboxSpec, StreamName
 
 NOTE: Final = "no container: the agent runs as this user, with no isolation and no limit on CPU or memory"
-_MARK: Final = "PODIUM_OUTPUT_DIR"
 _OWNER: Final = "executor"
-_TERM_S: Final = 5.0
+_PID_FILE: Final = "launcher.pid"
+_TERM_S: Final = launcher.TERM_S + 2.0
 _POLL_S: Final = 0.05
 _PIPES_S: Final = 2.0
 _LINES_WAITING_MAX: Final = 1000
@@ -82,7 +84,7 @@ class ProcessRuntime:
         try:
             await asyncio.to_thread(_make_folders, folder, self._executor)
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", launcher.__file__, str(os.getpid())),
+                *(sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), str(folder / _PID_FILE)),
                 *self._command,
                 stdin=DEVNULL,
                 stdout=PIPE,
@@ -114,7 +116,7 @@ class ProcessRuntime:
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": str(Path(__file__).parents[2]),
             **spec.variables,
-            _MARK: str(folder / "output"),
+            "PODIUM_OUTPUT_DIR": str(folder / "output"),
             "PODIUM_WORK_DIR": work,
         }
         if spec.data_dir is not None:
@@ -125,7 +127,7 @@ class ProcessRuntime:
 
 
 class ProcessRemains:
-    """An attempt's folder, and whatever processes still belong to it."""
+    """An attempt's folder, and the launcher in it where one still runs."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -150,7 +152,7 @@ class ProcessRemains:
             raise SandboxError("not_removed", message, retryable=True) from error
 
     def _remove(self) -> None:
-        processes.kill_all(_MARK, str(self._output))
+        end_launcher(self._folder / _PID_FILE)
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self._folder)
         with contextlib.suppress(OSError):  # another attempt of the job is there
@@ -167,8 +169,7 @@ class ProcessSandbox(ProcessRemains):
     async def lines(self) -> AsyncIterator[tuple[StreamName, bytes]]:
         """See `Sandbox.lines`.
 
-        A grandchild may hold the pipes open after the agent's end: then all of them are killed, and the
-        pipes are read for two seconds more.
+        A process that escaped a killed launcher may hold the pipes open: they are read for two seconds more.
         """
         assert self._process.stdout is not None
         assert self._process.stderr is not None
@@ -195,11 +196,11 @@ class ProcessSandbox(ProcessRemains):
 
     async def stop(self) -> None:
         """See `Sandbox.stop`."""
-        processes.signal_group(self._process.pid, signal.SIGTERM)
+        self._signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TERM_S):
                 await self.wait()
-        await self._kill()
+        self._signal(signal.SIGKILL)
         await self.wait()
 
     async def read(self, name: str, *, bytes_max: int) -> bytes:
@@ -208,14 +209,14 @@ class ProcessSandbox(ProcessRemains):
 
     async def remove(self) -> None:
         """See `Remains.remove`."""
-        await self._kill()
-        await self.wait()
+        await self.stop()
         await super().remove()
 
-    async def _kill(self) -> None:
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal the launcher, which knows what to do with its agent; nothing where it has ended."""
         if self._process.returncode is None:
-            processes.signal_group(self._process.pid, signal.SIGKILL)
-        await asyncio.to_thread(processes.kill_all, _MARK, str(self._output))
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
 
     async def _end_of_pipes(
         self,
@@ -223,7 +224,6 @@ class ProcessSandbox(ProcessRemains):
         queue: asyncio.Queue[tuple[StreamName, bytes] | None],
     ) -> None:
         await self.wait()
-        await self._kill()
         await asyncio.wait(readers, timeout=_PIPES_S)
         await queue.put(None)
 

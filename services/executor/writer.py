@@ -43,6 +43,7 @@ class AttemptWriter:
         self._attempt = attempt
         self._executor = executor
         self._sequence = job.sequence
+        self._is_ours = True
         self.cancel_requested = job.cancel_requested
 
     async def claim(self, event: AttemptStarted) -> bool:
@@ -53,11 +54,10 @@ class AttemptWriter:
         try:
             self._sequence = await self._events.append(event, expect=JobAt(sequence=self._sequence))
         except ConflictError:
-            return False
+            self._is_ours = False
         except UnavailableError:
-            _, stored = await self._look_for(event)
-            return stored
-        return True
+            _, self._is_ours = await self._look_for(event)
+        return self._is_ours
 
     async def append(self, event: Event, *, unless_cancelled: bool = False) -> bool:
         """Store an event once; False, with nothing written, where `unless_cancelled` and it is.
@@ -65,8 +65,10 @@ class AttemptWriter:
         An unavailable log is tried until it answers.
 
         Raises:
-            FencedError: the attempt no longer runs here.
+            FencedError: the attempt no longer runs here; that is for good.
         """
+        if not self._is_ours:
+            raise FencedError(self._fenced_message())
         while not (unless_cancelled and self.cancel_requested):
             try:
                 self._sequence = await self._events.append(event, expect=JobAt(sequence=self._sequence))
@@ -101,11 +103,14 @@ class AttemptWriter:
 
     def _check(self, job: Job | None) -> None:
         current = job.current if job and not job.has_ended else None
-        ours = (
+        self._is_ours = (
             current is not None
             and current.number == self._attempt
             and current.status == "running"
             and current.executor == self._executor
         )
-        if not ours:
-            raise FencedError(f"attempt {self._attempt} of job {self._job_id} no longer runs here")
+        if not self._is_ours:
+            raise FencedError(self._fenced_message())
+
+    def _fenced_message(self) -> str:
+        return f"attempt {self._attempt} of job {self._job_id} does not run here any more"

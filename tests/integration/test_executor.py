@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +26,9 @@ from events.catalogue import (
 )
 from events.log import JobAt
 from events.memory import MemoryLog
-from services.executor import attempt, processes
+from services.executor import attempt
 from services.executor.process import NOTE
+from services.executor.runtime import SandboxSpec
 from tests.unit.executor.stage import (
     FlakyLog,
     MemoryStore,
@@ -46,9 +50,27 @@ def failure(events: list[Event]) -> AttemptFailed:
     return found
 
 
-def processes_of(tmp_path: Path, job_id: str) -> list[int]:
-    output = settings(tmp_path).work_dir / "attempts" / job_id / "1" / "output"
-    return processes.with_variable("PODIUM_OUTPUT_DIR", str(output))
+def alive(tmp_path: Path) -> list[int]:
+    """Those of the process ids in the file `pids` that still run."""
+    running = []
+    for pid in (tmp_path / "pids").read_text().split():
+        with contextlib.suppress(FileNotFoundError):
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                running.append(int(pid))
+    return running
+
+
+def forking(tmp_path: Path) -> str:
+    """A body that starts a child as hostile code would: session and environment its own, deaf to SIGTERM."""
+    return f"""
+child = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+started = subprocess.Popen(
+    [sys.executable, "-c", child], start_new_session=True, stdout=subprocess.PIPE, env={{}}
+)
+started.stdout.readline()
+Path({str(tmp_path / "pids")!r}).write_text(f"{{os.getpid()}} {{started.pid}}")
+say("stage_started", stage="training")
+"""
 
 
 async def test_an_attempt_becomes_events_while_it_runs(tmp_path: Path) -> None:
@@ -106,15 +128,14 @@ succeed("report.html")
         ("os.kill(os.getpid(), signal.SIGKILL)", "container_crashed", True, "SIGKILL"),
         ("pass", "container_crashed", True, "exit code 0"),
         (
-            "say('failed', reason='rules_not_accepted', message='Accept them.', retryable=False); sys.exit(1)",
+            "say('failed', reason='rules_not_accepted', message='Accept them.', retryable=False)",
             "rules_not_accepted",
             False,
             "^Accept them.$",
         ),
         ("succeed(); (output / 'submission.csv').unlink()", "no_submission", True, "no submission.csv"),
         (
-            "succeed(); (output / 'submission.csv').unlink(); "
-            "(output / 'submission.csv').symlink_to('/etc/passwd')",
+            "succeed(); os.symlink('/etc/hostname', 's'); os.rename('s', output / 'submission.csv')",
             "artifact_refused",
             False,
             "submission.csv",
@@ -142,8 +163,6 @@ async def test_every_end_has_its_reason(
     async with executing(log, given, agent(tmp_path, body)):
         found = failure(await until(log, "a", AttemptFailed))
     assert (found.reason, found.retryable) == (reason, retryable)
-    import re
-
     assert re.search(words, found.message)
 
 
@@ -159,27 +178,20 @@ async def test_what_cannot_run_fails_with_a_reason(tmp_path: Path) -> None:
 
 async def test_a_cancelled_attempt_ends_with_all_its_processes(tmp_path: Path) -> None:
     log = MemoryLog()
-    # The child leaves the group and ignores SIGTERM, as hostile code would.
-    body = """
-subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-    "print('up', flush=True); time.sleep(600)"], start_new_session=True, stdout=subprocess.PIPE).stdout.readline()
-say("stage_started", stage="training")
-time.sleep(600)
-"""
     sequence = await schedule(log, "a")
-    async with executing(log, settings(tmp_path), agent(tmp_path, body)):
+    async with executing(log, settings(tmp_path), agent(tmp_path, forking(tmp_path) + "time.sleep(600)")):
         events = await until(log, "a", StageStarted)
         sequence += len(events) - 2
-        assert len(processes_of(tmp_path, "a")) == 2
+        assert len(alive(tmp_path)) == 2
         await log.append(JobCancelRequested(job_id="a"), expect=JobAt(sequence=sequence))
         found = failure(await until(log, "a", AttemptFailed, timeout_s=10))
         assert (found.reason, found.retryable) == ("cancelled", False)
-        assert processes_of(tmp_path, "a") == []
+        assert alive(tmp_path) == []
 
 
 async def test_a_lost_attempt_falls_silent(tmp_path: Path) -> None:
     log, go = MemoryLog(), tmp_path / "go"
-    body = f"say('stage_started', stage='analysis'); wait_for({str(go)!r}); model('late'); succeed()"
+    body = forking(tmp_path) + f"wait_for({str(go)!r}); model('late'); succeed()"
     await schedule(log, "a")
     async with executing(log, settings(tmp_path), agent(tmp_path, body)) as executor:
         events = await until(log, "a", StageStarted)
@@ -190,29 +202,25 @@ async def test_a_lost_attempt_falls_silent(tmp_path: Path) -> None:
             while executor.running:
                 await asyncio.sleep(0.01)
         assert await events_of(log, "a") == [*events, lost]
-        assert processes_of(tmp_path, "a") == []
+        assert alive(tmp_path) == []
         assert not (tmp_path / "work" / "attempts" / "a").exists()
 
 
 async def test_a_stopped_executor_says_so(tmp_path: Path) -> None:
     log = MemoryLog()
     await schedule(log, "a")
-    async with executing(
-        log, settings(tmp_path), agent(tmp_path, "say('stage_started', stage='analysis'); time.sleep(600)")
-    ):
+    async with executing(log, settings(tmp_path), agent(tmp_path, forking(tmp_path) + "time.sleep(600)")):
         await until(log, "a", StageStarted)
     found = failure(await events_of(log, "a"))
     assert (found.reason, found.retryable) == ("executor_stopped", True)
-    assert processes_of(tmp_path, "a") == []
+    assert alive(tmp_path) == []
 
 
 async def test_what_an_earlier_process_left_is_cleared_before_anything_new(tmp_path: Path) -> None:
     log, given = MemoryLog(), settings(tmp_path)
-    command = agent(tmp_path, "say('stage_started', stage='analysis'); time.sleep(600)")
+    command = agent(tmp_path, forking(tmp_path) + "time.sleep(600)")
     runtime = process_runtime(given, command)
     sequence = await schedule(log, "a")
-    from services.executor.runtime import SandboxSpec
-
     spec = SandboxSpec(
         job_id="a", attempt=1, variables={}, data_dir=None, cpus=1, memory_bytes=1, network=False
     )
@@ -221,16 +229,17 @@ async def test_what_an_earlier_process_left_is_cleared_before_anything_new(tmp_p
         break
     started = AttemptStarted(job_id="a", attempt=1, executor="one", runtime="process", cpus=1, memory_bytes=1)
     await log.append(started, expect=JobAt(sequence=sequence))
-    assert len(processes_of(tmp_path, "a")) == 1
+    assert len(alive(tmp_path)) == 2
     async with executing(log, given, command):
         found = failure(await until(log, "a", AttemptFailed))
     assert (found.reason, found.retryable) == ("executor_restarted", True)
-    assert processes_of(tmp_path, "a") == []
+    assert alive(tmp_path) == []
     await left.wait()
 
 
 async def test_an_agent_does_not_outlive_a_killed_executor(tmp_path: Path) -> None:
     repository = Path(__file__).parents[2]
+    command = agent(tmp_path, forking(tmp_path) + "time.sleep(600)")
     program = f"""
 import asyncio, os, signal, sys
 sys.path.insert(0, {str(repository)!r})
@@ -238,31 +247,34 @@ from pathlib import Path
 from services.executor.process import ProcessRuntime, process_facts
 from services.executor.runtime import SandboxSpec
 async def main():
-    runtime = ProcessRuntime(work_dir=Path({str(tmp_path / "work")!r}), executor="one",
-        facts=process_facts(1), command=("sleep", "600"))
-    await runtime.start(SandboxSpec(job_id="a", attempt=1, variables={{}}, data_dir=None, cpus=1,
-        memory_bytes=1, network=False))
-    await asyncio.sleep(0.5)
+    runtime = ProcessRuntime(
+        work_dir=Path({str(tmp_path)!r}), executor="one", facts=process_facts(1), command={command!r}
+    )
+    sandbox = await runtime.start(SandboxSpec(
+        job_id="a", attempt=1, variables={{}}, data_dir=None, cpus=1, memory_bytes=1, network=False
+    ))
+    await anext(sandbox.lines())
     print("up", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 asyncio.run(main())
 """
-    import sys
-
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE
     )
     said, _ = await process.communicate()
     assert said == b"up\n"
     async with asyncio.timeout(5):
-        while processes_of(tmp_path, "a"):
+        while alive(tmp_path):
             await asyncio.sleep(0.02)
 
 
 async def test_the_agent_sees_only_what_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PODIUM_TEST_SECRET", "seen")
     log, store = MemoryLog(), MemoryStore()
-    body = "(output / 'env.json').write_text(json.dumps(dict(os.environ))); succeed('env.json', '../x', 'no.csv')"
+    body = """
+(output / "env.json").write_text(json.dumps(dict(os.environ)))
+succeed("env.json", "../x", "no.csv")
+"""
     await schedule(log, "a")
     given = settings(
         tmp_path,

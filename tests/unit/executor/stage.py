@@ -1,4 +1,4 @@
-"""What tests of the executor play with: small scripted agents, a store in memory, a log that fails on demand."""
+"""What the executor's tests play with: scripted agents, a store in memory, a log that fails on demand."""
 
 from __future__ import annotations
 
