@@ -24,7 +24,9 @@ _CODES_MAX: Final = 60
 _CODED_NUMBER: Final = re.compile(r"(^|[_\s])(id|code|zip|zipcode|postcode)$|Id$|ID$|Code$|SubClass$")
 _QUICK_BUDGET_S: Final = 90.0
 _WIDE_COLUMNS: Final = 150
+_NARROW_COLUMNS: Final = 12
 _SMALL_ROWS: Final = 2_000
+_FEW_ROWS: Final = 5_000
 _OUTPUTS_ENCODED_MAX: Final = 12
 """With more classes a column of means for each of them and each category would drown the rest."""
 
@@ -82,7 +84,7 @@ class Means(msgspec.Struct, frozen=True, kw_only=True):
 def make_plan(brief: Brief, means: Means, *, target_min: float | None) -> Plan:
     """The plan for a competition; `target_min` is the least number among the targets, None for classes."""
     objective, why = objective_of(brief, target_min)
-    columns = _columns(brief.features)
+    columns = _columns(_teaching(brief))
     outputs = len(brief.classes) if objective.learn == "chances" else 1
     steps, encoders = _feature_steps(columns, outputs)
     folds = _folds(brief.train.rows, means.seconds)
@@ -126,6 +128,19 @@ def safer(plan: Plan, seconds: float) -> Plan:
         folds=min(3, plan.folds),
         seconds=seconds,
         reasons=plan.reasons | {"members": "The first script failed: one library, numbers and codes only."},
+    )
+
+
+def _teaching(brief: Brief) -> tuple[Feature, ...]:
+    """The features without the group that folds keep apart: its values in test are new ones.
+
+    Of a group of two columns a number stays: by itself (a year, say) it may well recur.
+    """
+    group = _split_columns(brief.validation) if brief.validation.scheme == "group" else ()
+    return tuple(
+        feature
+        for feature in brief.features
+        if feature.name not in group or (len(group) > 1 and feature.kind == "numeric")
     )
 
 
@@ -208,13 +223,14 @@ def _learning_rate(brief: Brief, outputs: int, seconds: float) -> float:
 def _boosting(objective: Objective, brief: Brief, outputs: int, means: Means) -> Boosting:
     rows, rate = brief.train.rows, _learning_rate(brief, outputs, means.seconds)
     small, wide = rows < _SMALL_ROWS, len(brief.features) > _WIDE_COLUMNS
-    share = 0.2 if wide else 0.6
+    # Of few columns a tree needs nearly all; of many pixels a few tell as much as all of them.
+    share = 0.2 if wide else 0.6 if len(brief.features) > _NARROW_COLUMNS else 0.9
     lightgbm: dict[str, Any] = {
         "objective": objective.lightgbm,
         "metric": objective.lightgbm_metric,
         "learning_rate": rate,
         "num_leaves": 12 if small else 31,
-        "min_data_in_leaf": 10 if small else 20,
+        "min_data_in_leaf": 10 if rows < _FEW_ROWS else 20,
         "feature_fraction": share,
         "bagging_fraction": 0.8,
         "bagging_freq": 1,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from agent.plan import Means, Plan, make_plan, safer
+from agent.brief import Validation
+from agent.plan import Columns, Means, Plan, make_plan, safer
 from tests.unit.agent.briefs import a_brief, feature
 
 MEANS = Means(seconds=600.0, threads=2, seed=0)
@@ -87,6 +88,16 @@ def test_time_is_validated_forwards_and_learnt_once_more_on_all_rows() -> None:
     plan = plan_for(scheme="time", column="when")
     assert (plan.split, plan.learn_from, plan.for_test) == ("time_folds", "earlier", "fitted_on_all")
     assert plan.split_columns == ("when",)
+
+
+def test_nothing_is_learnt_from_a_group_that_test_does_not_share() -> None:
+    features = (feature("storm", kind="categorical", unique=200), feature("year"), feature("wind"))
+    pair = Validation(scheme="group", reason="made up", column="storm", second_column="year")
+    plan = plan_for(features=features, validation=pair)
+    assert plan.columns == Columns(numbers=("year", "wind"))
+    assert plan.split_columns == ("storm", "year")
+    alone = plan_for(features=features, scheme="group", column="year")
+    assert alone.columns.numbers == ("wind",)
 
 
 def test_little_time_means_fewer_folds() -> None:
