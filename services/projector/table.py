@@ -29,6 +29,9 @@ _CONNECT_S: Final = 10.0
 _STATEMENT_S: Final = 60.0
 _CLOSE_S: Final = 2.0
 
+# The last of them comes where the server has ended an idle connection and a query is sent on it.
+_LOST: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
 _BEGIN_AT_ZERO: Final = (
     "INSERT INTO projection_checkpoint (name, sequence) VALUES ($1, 0) ON CONFLICT (name) DO NOTHING"
 )
@@ -111,7 +114,7 @@ class JobTable:
     async def close(self) -> None:
         """End the connection, if there is one."""
         if self._open is not None:
-            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            with contextlib.suppress(*_LOST, OSError, TimeoutError):
                 await self._open.close(timeout=_CLOSE_S)
             self._open = None
 
@@ -141,7 +144,7 @@ class JobTable:
         """A connection on which something failed is never used again: what it still holds is not known."""
         try:
             yield
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (*_LOST, OSError, TimeoutError) as error:
             if self._open is not None:
                 self._open.terminate()
                 self._open = None

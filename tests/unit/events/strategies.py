@@ -9,6 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from events.catalogue import EVENT_TYPES, Artifact, Event, JobRequested
+from events.job import Job
 from events.recorded import Recorded
 
 if TYPE_CHECKING:
@@ -72,3 +73,20 @@ def histories() -> st.SearchStrategy[list[Recorded]]:
     """A request and whatever comes then."""
     request = _instances(JobRequested)
     return st.tuples(request, st.lists(events(), max_size=40)).map(lambda parts: told([parts[0], *parts[1]]))
+
+
+def without_nul(job: Job) -> Job:
+    """The job with U+FFFD for each NUL in its texts."""
+    return msgspec.convert(_without_nul(msgspec.to_builtins(job)), Job)
+
+
+def _without_nul(value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace("\x00", "\ufffd")
+        case dict():
+            return {name: _without_nul(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_without_nul(part) for part in value]
+        case _:
+            return value

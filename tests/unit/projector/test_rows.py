@@ -12,7 +12,7 @@ from events import catalogue as ev
 from events.job import fold
 from services.projector.rows import decode, encode, keys_of, project, row_of
 from tests.history import START, job_after, recorded, requested
-from tests.unit.events.strategies import JOB_ID, histories
+from tests.unit.events.strategies import JOB_ID, histories, without_nul
 
 KEY = UUID(JOB_ID)
 SCHEDULED = ev.AttemptScheduled(job_id=JOB_ID, attempt=1)
@@ -75,10 +75,10 @@ def test_a_job_whose_id_is_no_uuid_is_left_out() -> None:
     assert list(project({}, records, keys_of(records))) == [KEY]
 
 
-@given(histories().filter(lambda history: "\\x00" not in repr(history)))
-def test_a_job_without_nul_reads_back_as_it_was(history) -> None:
+@given(histories())
+def test_a_job_reads_back_as_it_was(history) -> None:
     job = fold(history)
-    assert decode(encode(job)) == job
+    assert decode(encode(job)) == without_nul(job)
 
 
 @pytest.mark.parametrize(
