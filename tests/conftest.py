@@ -10,12 +10,17 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from cli.embedded.postgres import Postgres
 from tests.servers import NatsServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+# How long one example takes says more of the machine's load than of the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

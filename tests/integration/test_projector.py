@@ -205,7 +205,7 @@ async def test_a_job_that_can_have_no_row_stops_nobody(database, table) -> None:
     assert [(line["log_level"], line["sequence"]) for line in lines] == [("error", 1)]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(history=recorded([replace(requested(JOB_ID), competition="a\x00\\u0000")]))
 @given(history=histories())
 async def test_any_job_lies_in_postgres_as_it_was(database, table, history) -> None:
