@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 _TRIES: Final = 10
 
 
-def already_ended(job: Job) -> Problem:
-    """The job is over: there is nothing to cancel."""
-    return Problem(HTTPStatus.CONFLICT, "job-has-ended", f"The job has ended already: {job.status}.")
-
-
 async def request_cancel(log: Log, job_id: str) -> Job:
     """The job with its cancellation asked for; asking twice writes once.
 
@@ -36,7 +31,7 @@ async def request_cancel(log: Log, job_id: str) -> Job:
         if job is None:
             raise no_such_job(job_id)
         if job.has_ended:
-            raise already_ended(job)
+            raise Problem(HTTPStatus.CONFLICT, "job-has-ended", f"The job has ended already: {job.status}.")
         if job.cancel_requested:
             return job
         try:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from services.gateway.settings import Settings
 
 _FOLLOW_AGAIN_S: Final = 0.5
+_STOP_S: Final = 3.0
 
 _log = structlog.get_logger(__name__)
 
@@ -49,16 +50,24 @@ class Parts:
         """Everything open; the connection to NATS is made in the background, whenever that may be."""
         await self.table.open()
         following = asyncio.create_task(self._follow(), name="follow")
+        following.add_done_callback(self._followed)
         try:
             yield
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
             self.hub.close()
+            following.cancel()
+            # With a limit: on Python 3.11 a cancellation can get lost inside the NATS client.
+            await asyncio.wait({following}, timeout=_STOP_S)
             await self.link.close()
             await self.table.close()
             if self.redis is not None:
                 await self.redis.close()
+
+    def _followed(self, task: asyncio.Task[None]) -> None:
+        """A follower never ends by itself: should a bug end it, streams must not go on in silence."""
+        if not task.cancelled():
+            _log.error("follower_died", exc_info=task.exception())
+            self.hub.close()
 
     async def _follow(self) -> None:
         await self.link.open()

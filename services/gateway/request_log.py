@@ -6,18 +6,17 @@ import time
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from litestar.datastructures import MutableScopeHeaders
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_HEADERS: Final = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
 _QUIET: Final = "/health/"
 _ERROR: Final = 400
 
@@ -41,9 +40,9 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                headers = MutableScopeHeaders.from_message(message)
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                set_already = {name.lower() for name, _ in message["headers"]}
+                more = (header for header in _HEADERS if header[0] not in set_already)
+                message["headers"] = [*message["headers"], *more]
             await send(message)
 
         # The server gives each request an empty context of its own: the service's name is bound anew.

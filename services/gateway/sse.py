@@ -24,7 +24,7 @@ RETRY: Final = b"retry: 2000\n\n"
 """Clients come back 2 s after a lost connection."""
 
 CUT_OFF: Final = b'event: cut_off\ndata: {"message":"Too slow a reader: come back with Last-Event-ID."}\n\n'
-CLOSING: Final = b": the server is stopping\n\n"
+CLOSING: Final = b": come back in a moment\n\n"
 
 PING_S: Final = 15.0
 

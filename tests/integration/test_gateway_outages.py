@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from cli.embedded.servers import free_port
+from services.gateway.hub import Subscription
 from tests.integration.gateway_serving import NO_POSTGRES, TITANIC, running, serving, until_ready
 from tests.servers import NatsServer
 
@@ -73,6 +74,21 @@ async def test_nats_goes_and_comes_back(own_nats: NatsServer) -> None:
             "event: JobCancelRequested",
         ]
         assert len(await gateway.parts.link.read_job(job_id)) == 2
+
+
+async def test_a_bug_in_the_follower_ends_its_streams(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(nats_server) as gateway:
+        job_id = await gateway.submit()
+        async with gateway.client.stream("GET", f"/jobs/{job_id}/events") as answer:
+            lines = answer.aiter_lines()
+            await anext(lines)
+            monkeypatch.setattr(Subscription, "offer", None)
+            await gateway.client.delete(f"/jobs/{job_id}")
+            async with asyncio.timeout(5):
+                assert [line async for line in lines if line][-1] == ": come back in a moment"
+        assert (await gateway.client.get(f"/jobs/{job_id}/events")).status_code == 503
 
 
 async def lines_until(lines: AsyncIterator[str], last: str) -> AsyncIterator[str]:
@@ -136,7 +152,7 @@ async def test_a_stop_ends_streams_and_is_no_failure(nats_server: NatsServer) ->
             lines = answer.aiter_lines()
             assert await anext(lines) == "retry: 2000"
             gateway.send_signal(signal.SIGTERM)
-            assert [line async for line in lines if line][-1] == ": the server is stopping"
+            assert [line async for line in lines if line][-1] == ": come back in a moment"
     async with asyncio.timeout(5):
         _, err = await gateway.communicate()
     assert gateway.returncode == 0, err.decode()
