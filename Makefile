@@ -1,6 +1,6 @@
 # `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types format image lock clean
+.PHONY: help demo up test lint types format image lock bench clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -44,6 +44,11 @@ lock: ## choose versions anew for what pyproject.toml asks for
 	$(LOCK) pyproject.toml --group agent --group embedded -c requirements/dev.txt -o requirements/podium.txt && \
 	$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/services.txt && \
 	$(LOCK) --group agent -c requirements/dev.txt -o requirements/agent.txt
+
+bench: $(VENV)/.dev-ready ## measure how fast the parts are
+	@for file in tests/bench/bench_*.py; do \
+	  echo "$$file"; $(BIN)/python -m "tests.bench.$$(basename "$$file" .py)" || exit 1; \
+	done
 
 clean: ## stop the stack in .podium and remove it, and remove .venv
 	@if [ -x $(BIN)/podium ]; then $(BIN)/podium down --home .podium; fi

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli import competitions
 from cli.commands.options import home_option
 from cli.embedded import background
 from cli.embedded.supervisor import run_stack
@@ -85,7 +84,6 @@ def up(home: Path | None, port: int | None, *, detach: bool) -> None:
         stack = background.start(place, port=port)
         _show(screen, stack, place, detached=True)
         return
-    competitions.place_bundled(place)
     asyncio.run(run_stack(place, port=port, environment=os.environ, reporter=_Progress(screen, place)))
     screen.line("Podium is down.")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from cli.embedded.parts import importable, module_command
 from cli.embedded.postgres import Postgres
+from cli.embedded.processes import name_of
 from cli.errors import StackError
 
 if TYPE_CHECKING:
@@ -24,8 +25,10 @@ def start(home: Home, *, port: int | None = None) -> Stack:
     """Start a stack that outlives this process, and wait until it is up; `port` as `podium up` takes it.
 
     Raises:
-        StackError: it did not come up; the message is its own.
+        StackError: one runs there already, or it did not come up, for the reason that it gives.
     """
+    if home.supervisor_pid() is not None:
+        raise home.taken()
     home.prepare()
     log = home.log_of("up")
     chosen = () if port is None else ("--port", str(port))
@@ -73,7 +76,7 @@ def stop(home: Home) -> bool:
         return _stop_what_was_left(home)
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_S
-    while home.supervisor_pid() == pid:
+    while name_of(pid) is not None:
         if time.monotonic() > deadline:
             raise StackError(f"The stack (process {pid}) is not down after {_STOP_S:g} s.")
         time.sleep(_POLL_S)

@@ -75,10 +75,7 @@ class Home:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._lock_file.open("a+") as lock:
             if not _lock(lock):
-                raise StackError(
-                    f"A stack runs in {self.folder} already (process {self.supervisor_pid()}).",
-                    hint="`podium down` stops it; --home DIR starts another one beside it.",
-                )
+                raise self.taken()
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
@@ -88,6 +85,13 @@ class Home:
             finally:
                 self._stack_file.unlink(missing_ok=True)
                 lock.truncate(0)
+
+    def taken(self) -> StackError:
+        """What to say to somebody who wants to start a second stack here."""
+        return StackError(
+            f"A stack runs in {self.folder} already (process {self.supervisor_pid()}).",
+            hint="`podium down` stops it; --home DIR starts another one beside it.",
+        )
 
     def supervisor_pid(self) -> int | None:
         """The process that holds the folder, None where nobody does."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cli.embedded.child import Spec
+from cli.embedded.image import agent_image
 from cli.embedded.servers import nats_command, valkey_command
 
 if TYPE_CHECKING:
@@ -68,7 +69,11 @@ def service_environment(
     database_url: str,
 ) -> dict[str, str]:
     """The services' settings: the stack's own addresses and folders, over what the caller has set."""
-    defaults = {"PODIUM_HOST": "127.0.0.1", "PODIUM_SUBMITS_PER_MINUTE": "0"}
+    defaults = {
+        "PODIUM_HOST": "127.0.0.1",
+        "PODIUM_SUBMITS_PER_MINUTE": "0",
+        "PODIUM_AGENT_IMAGE": agent_image(),
+    }
     fixed = {
         "NATS_URL": nats_url,
         "REDIS_URL": redis_url,

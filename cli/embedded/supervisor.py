@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import httpx
 
+from cli import competitions
 from cli.embedded import parts
 from cli.embedded.child import Child
 from cli.embedded.home import Remembered, Stack
@@ -66,6 +67,7 @@ async def run_stack(
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     with home.held(), Claims() as claims:
         home.prepare()
+        competitions.place_bundled(home)
         _log_postgres_to(home.log_of("postgres"))
         supervisor = Supervisor(home, environment, reporter)
         starting = asyncio.create_task(supervisor.start(_remember(home, claims, port)))

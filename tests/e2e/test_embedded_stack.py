@@ -129,8 +129,8 @@ def test_a_stack_comes_up_goes_down_and_remembers(home: Home):
     with Up(home) as up:
         job_id = submit(home)
         wait_until(lambda: job_id in podium(home, "jobs"), LAG_S)
-        refused = podium(home, "up", code=3)
-        assert f"already (process {up.process.pid})" in refused
+        for words in (("up",), ("up", "--detach")):
+            assert f"already (process {up.process.pid})" in podium(home, *words, code=3)
         assert up.interrupt() == 0
     assert processes_of(home) == {}
     assert "No stack runs in" in podium(home, "jobs", code=3)
