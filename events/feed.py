@@ -35,7 +35,9 @@ _SILENCE_S: Final = 3.0
 _INACTIVE_S: Final = 30.0
 _REOPEN_S: Final = 0.5
 _READ_S: Final = 5.0
-_BATCH_MAX: Final = 1000
+# Large enough that a projector which catches up writes a job's row once for many of its events: a fifth of
+# this cost it a quarter of its speed.
+_BATCH_MAX: Final = 5000
 _REQUEST_S: Final = 5.0
 
 _log = structlog.get_logger(__name__)
