@@ -29,7 +29,7 @@ def main() -> int:
     voice = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     say = speaker(voice)
-    _hide_environment()
+    hide_environment()
     try:
         settings = read_settings(os.environ)
         os.environ.setdefault("MPLCONFIGDIR", str(settings.work_dir / "matplotlib"))
@@ -56,7 +56,7 @@ def _fetcher(settings: Settings) -> Callable[[Path, Callable[[float, str], None]
     return fetch
 
 
-def _hide_environment() -> None:
+def hide_environment() -> None:
     """Keep other processes of this user, a script's above all, from reading our environment and memory."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -81,6 +82,30 @@ def test_a_grandchild_that_holds_the_pipes_open_holds_nothing_up(tmp_path: Path)
     ended, _ = run(tmp_path, code, timeout_s=60.0)
     assert not ended.timed_out
     assert time.monotonic() - started < 30
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_script_cannot_read_what_the_agent_was_told(tmp_path: Path) -> None:
+    """The agent as a process of its own, as this test's own memory must stay readable to debuggers."""
+    (tmp_path / "spy.py").write_text("import os\nprint(open(f'/proc/{os.getppid()}/environ').read())")
+    code = (
+        "import os, pathlib, sys; from agent import child; from agent.__main__ import hide_environment\n"
+        "hide_environment()\n"
+        "folder = pathlib.Path(sys.argv[1])\n"
+        "said = child.run([str(folder / 'spy.py')], folder=folder, timeout_s=20, hear=print,\n"
+        "                 environment=child.bare_environment(os.environ, 1))\n"
+        "print(said.error_tail)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=Path(__file__).parents[3],
+        env={"PATH": os.environ["PATH"], "KAGGLE_KEY": "the-secret"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "the-secret" not in told.stdout
+    assert "PermissionError" in told.stdout
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="network namespaces are Linux's")
