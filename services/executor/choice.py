@@ -85,7 +85,7 @@ async def _docker(settings: Settings) -> tuple[Docker | None, str]:
         if error.status == 404:
             return (
                 docker,
-                f"the image {settings.image} is not on the Docker host; deploy/build-images makes it",
+                f"the image {settings.image} is not on the Docker host; `make image` builds it",
             )
         problem = error.message
     except (aiohttp.ClientError, OSError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import defaultdict, deque
+from collections import OrderedDict, defaultdict, deque
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from events.log import UnavailableError
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 End: TypeAlias = Literal["cut_off", "closing"]
 """Why no more comes: the reader was too slow, or the gateway is stopping."""
+
+REMEMBERED: Final = 50_000
+"""Of so many jobs the hub knows the newest event."""
 
 ROOM: Final = 256
 """So many events of one job may wait for one reader."""
@@ -70,7 +73,12 @@ class Hub:
         self._last_sequence = last_sequence
         self._room = room
         self._watched: defaultdict[str, set[Subscription]] = defaultdict(set)
+        self._newest: OrderedDict[str, int] = OrderedDict()
         self._open = False
+
+    def newest(self, job_id: str) -> int | None:
+        """The sequence of a job's newest event, None where nothing of it has been seen for long."""
+        return self._newest.get(job_id)
 
     @property
     def readers(self) -> int:
@@ -87,8 +95,15 @@ class Hub:
         self._open = True
         async for batch in self._log.follow(after=after):
             for record in batch.records:
+                self._remember(record)
                 for subscription in self._watched.get(record.event.job_id, ()):
                     subscription.offer(record)
+
+    def _remember(self, record: Recorded) -> None:
+        self._newest[record.event.job_id] = record.sequence
+        self._newest.move_to_end(record.event.job_id)
+        if len(self._newest) > REMEMBERED:
+            self._newest.popitem(last=False)
 
     def subscribe(self, job_id: str) -> Subscription:
         """Let a reader in; it must be released when the reader has gone.

@@ -1,4 +1,4 @@
-"""One job by its id: from the table, or folded from the log where the table has no answer."""
+"""One job by its id: from the table, or folded from the log where the table is behind or away."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import structlog
 
 from events.job import fold
+from events.log import UnavailableError
 from services.gateway.job_id import parse_job_id
 from services.gateway.jobs_table import TableError
 from services.gateway.problems import Problem, no_such_job
 
 if TYPE_CHECKING:
     from events.job import Job
-    from events.log import Log
     from services.gateway.jobs_table import JobsTable
+    from services.gateway.parts import Parts
 
 _log = structlog.get_logger(__name__)
 
@@ -33,19 +34,32 @@ def checked_id(text: str) -> str:
     return job_id
 
 
-async def find_job(job_id: str, *, table: JobsTable, log: Log) -> Job:
-    """The job as the table knows it (it may lag by a moment), else as the log does.
+async def find_job(job_id: str, parts: Parts) -> Job:
+    """The job as it is now: from the table where its row is known to be the newest, else from the log.
+
+    A row of a job that has ended is final.  Should the log not answer, an old row is better than none.
 
     Raises:
         Problem: 404, there is no such job.
         UnavailableError: neither table nor log answered.
     """
+    row = await _row(job_id, parts.table)
+    if row is not None and (row.has_ended or row.sequence == parts.hub.newest(job_id)):
+        return row
     try:
-        job = await table.find(job_id)
-    except TableError as error:
-        _log.warning("table_away", error=str(error))
-        job = None
-    job = job or fold(await log.read_job(job_id))
+        job = fold(await parts.link.read_job(job_id))
+    except UnavailableError:
+        if row is None:
+            raise
+        return row
     if job is None:
         raise no_such_job(job_id)
     return job
+
+
+async def _row(job_id: str, table: JobsTable) -> Job | None:
+    try:
+        return await table.find(job_id)
+    except TableError as error:
+        _log.warning("table_away", error=str(error))
+        return None

@@ -12,10 +12,12 @@ import pytest
 from aiodocker import Docker
 from aiodocker.exceptions import DockerError
 
+from cli.embedded.image import agent_image
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-AGENT_IMAGE = os.environ.get("PODIUM_AGENT_IMAGE") or "podium-agent:local"
+AGENT_IMAGE = agent_image()
 
 
 @pytest.fixture

@@ -78,8 +78,14 @@ async def test_a_job_is_shown_and_listed_from_its_row(nats_server: NatsServer, d
         await gateway.write(*started(jobs[1]))
         for job_id in jobs:
             await project(database, gateway.log, job_id)
-        await gateway.write(ev.JobCancelRequested(job_id=jobs[0]))  # not projected: the row answers
-        assert (await gateway.client.get(f"/status/{jobs[0]}")).json()["cancel_requested"] is False
+        # A mark that only the row has: while the row is the newest there is, the row answers.
+        await database.execute(
+            "UPDATE jobs SET metadata = jsonb_set(metadata, '{competition}', '\"marked\"')"
+        )
+        assert (await gateway.client.get(f"/status/{jobs[0]}")).json()["competition"] == "marked"
+        await gateway.write(ev.JobCancelRequested(job_id=jobs[0]))
+        behind = (await gateway.client.get(f"/status/{jobs[0]}")).json()
+        assert (behind["cancel_requested"], behind["competition"]) == (True, "titanic")
 
         listed: list[str] = []
         query: dict[str, str | int] = {"limit": 2}

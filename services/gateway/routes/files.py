@@ -36,7 +36,7 @@ async def file(
     if_none_match: Annotated[str | None, HeaderParameter(name="If-None-Match")] = None,
 ) -> Response[bytes]:
     """An artifact of the job's successful attempt, byte for byte."""
-    job = await find_job(checked_id(job_id), table=parts.table, log=parts.link)
+    job = await find_job(checked_id(job_id), parts)
     artifacts = {artifact.name: artifact for artifact in (job.result.artifacts if job.result else ())}
     if name not in artifacts:
         raise Problem(HTTPStatus.NOT_FOUND, "no-such-file", "The job has left no such file.")

@@ -24,8 +24,8 @@ from services.gateway.view import JobPage, JobView, summary_of, view_of
     responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 async def status(job_id: FromPath[str], parts: GivenParts) -> JobView:
-    """Everything there is to know of a job; it may lag behind the job's events by a moment."""
-    return view_of(await find_job(checked_id(job_id), table=parts.table, log=parts.link))
+    """Everything there is to know of a job."""
+    return view_of(await find_job(checked_id(job_id), parts))
 
 
 @get(

@@ -1,0 +1,144 @@
+"""The whole service as real processes on real servers, each part of which a test can kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from cli.embedded.ports import free_port
+from tests.servers import NatsServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).parents[2]
+SERVICES = ("projector", "gateway", "scheduler", "executor")
+
+
+class Stack:
+    """Gateway, scheduler, executor and projector over a nats-server of their own and a given database."""
+
+    def __init__(self, home: Path, database_url: str, settings: Mapping[str, str]) -> None:
+        self.home = home
+        self.database_url = database_url
+        self.nats = NatsServer(home)
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._environment = {
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("PODIUM_", "KAGGLE_", "ANTHROPIC_"))
+            },
+            "NATS_URL": self.nats.url,
+            "DATABASE_URL": database_url,
+            "PODIUM_PORT": str(port),
+            "PODIUM_COMPETITIONS_DIR": str(home / "competitions"),
+            "PODIUM_WORK_DIR": str(home / "work"),
+            "PODIUM_SUBMITS_PER_MINUTE": "0",
+            "PODIUM_EXECUTOR_ID": "e2e",
+            **settings,
+        }
+
+    def start(self, *names: str) -> None:
+        """Start services; the folder's <name>.log has what they say."""
+        for name in names:
+            with (self.home / f"{name}.log").open("ab") as log:
+                self._processes[name] = subprocess.Popen(
+                    [sys.executable, "-m", f"services.{name}"],
+                    cwd=ROOT,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+
+    def kill(self, name: str) -> None:
+        """`kill -9`: it gets no chance to say good-bye."""
+        process = self._processes.pop(name)
+        assert process.poll() is None, f"{name} had already ended:\n{self.log_of(name)}"
+        process.kill()
+        process.wait()
+
+    def stop(self) -> None:
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            process.wait(timeout=30)
+        self.nats.kill()
+        self.http.close()
+
+    def log_of(self, name: str) -> str:
+        """The end of what a service said."""
+        return (self.home / f"{name}.log").read_text(errors="replace")[-4000:]
+
+    def wait_ready(self) -> None:
+        wait_for(lambda: self._answers("/health/ready"), timeout_s=30, what=lambda: self.log_of("gateway"))
+
+    def submit(self, slug: str, budget_s: int = 60) -> str:
+        """Ask for a local competition to be solved; the job's id."""
+        answer = self.http.post("/run", json={"kaggle_url": f"local:{slug}", "budget_s": budget_s})
+        assert answer.status_code == 202, answer.text
+        job_id: str = answer.json()["job_id"]
+        return job_id
+
+    def status(self, job_id: str) -> dict[str, Any]:
+        answer = self.http.get(f"/status/{job_id}")
+        assert answer.status_code == 200, answer.text
+        view: dict[str, Any] = answer.json()
+        return view
+
+    def wait_ended(self, job_id: str, *, timeout_s: float) -> dict[str, Any]:
+        """The job's view once it has ended."""
+        wait_for(
+            lambda: self.status(job_id)["completed_at"] is not None,
+            timeout_s=timeout_s,
+            what=lambda: f"{self.status(job_id)}\n{self.log_of('executor')}\n{self.log_of('scheduler')}",
+        )
+        return self.status(job_id)
+
+    def events(self, job_id: str) -> Iterator[dict[str, Any]]:
+        """The job's events as the gateway streams them, until it ends the stream."""
+        with self.http.stream("GET", f"/jobs/{job_id}/events", timeout=120) as stream:
+            assert stream.status_code == 200
+            for line in stream.iter_lines():
+                if line.startswith("data:"):
+                    yield json.loads(line.removeprefix("data:"))
+
+    def _answers(self, path: str) -> bool:
+        try:
+            return self.http.get(path).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@contextmanager
+def running(home: Path, database_url: str, **settings: str) -> Iterator[Stack]:
+    """A stack that is up, and is gone afterwards."""
+    stack = Stack(home, database_url, settings)
+    stack.nats.start()
+    try:
+        stack.start(*SERVICES)
+        stack.wait_ready()
+        yield stack
+    finally:
+        stack.stop()
+
+
+def wait_for(condition: Any, *, timeout_s: float, what: Any) -> None:
+    """Poll until the condition holds; `what` is said when it does not in time."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not so after {timeout_s} s: {what()}")
+        time.sleep(0.1)
