@@ -168,6 +168,20 @@ def test_a_database_that_was_interrupted_while_it_was_made_is_made_anew(folder: 
     assert not again.is_running()
 
 
+def test_a_pid_file_that_names_some_other_process_is_not_believed(folder: Path):
+    postgres = Postgres(folder / "postgres")
+    postgres.start()
+    pid_file = folder / "postgres" / "postmaster.pid"
+    lines = pid_file.read_text().splitlines()
+    postgres.stop()
+    pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
+    assert not postgres.is_running()
+    again = Postgres(folder / "postgres")
+    again.start()
+    assert again.is_running()
+    again.stop()
+
+
 def test_a_service_and_servers_that_die_come_back(home: Home):
     with Up(home) as up:
         for part in (r"services\.gateway", r"bin/nats-server", r"bin/postgres .*-D"):
