@@ -70,14 +70,14 @@ class AttemptStarted(_Event, frozen=True, kw_only=True):
 
 
 class StageStarted(_Event, frozen=True, kw_only=True):
-    """The agent began a stage.  Written by the executor, as are all events of a running attempt."""
+    """The agent began a stage.  Written by the executor."""
 
     attempt: int
     stage: Stage
 
 
 class StageProgressed(_Event, frozen=True, kw_only=True):
-    """A stage moved on: `fraction` of it (0..1) is done."""
+    """A stage moved on: `fraction` of it (0..1) is done.  Written by the executor."""
 
     attempt: int
     stage: Stage
@@ -86,7 +86,7 @@ class StageProgressed(_Event, frozen=True, kw_only=True):
 
 
 class StageCompleted(_Event, frozen=True, kw_only=True):
-    """A stage ended well."""
+    """A stage ended well.  Written by the executor."""
 
     attempt: int
     stage: Stage
@@ -94,7 +94,7 @@ class StageCompleted(_Event, frozen=True, kw_only=True):
 
 
 class ModelEvaluated(_Event, frozen=True, kw_only=True):
-    """A model's out-of-fold predictions were scored by the agent."""
+    """A model's out-of-fold predictions were scored by the agent.  Written by the executor."""
 
     attempt: int
     model: str
@@ -105,7 +105,10 @@ class ModelEvaluated(_Event, frozen=True, kw_only=True):
 
 
 class LlmCallCompleted(_Event, frozen=True, kw_only=True):
-    """One paid call to a language model: its tokens, its price in dollars, its duration."""
+    """One paid call to a language model: its tokens, its price in dollars, its duration.
+
+    Written by the executor.
+    """
 
     attempt: int
     model: str

@@ -1,0 +1,166 @@
+"""Write ``docs/events.md`` and ``docs/state_machine.md`` from the code: ``python -m events.document``."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, get_args
+
+from events.catalogue import EVENT_TYPES, Artifact, Source
+from events.progress import STAGES
+from events.transitions import explore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import msgspec
+
+    from events.transitions import Transition
+
+FOLDER: Final = Path(__file__).resolve().parents[1] / "docs"
+
+_WRITER: Final = re.compile(r"\s*Written by (?:the |that )?(\w+)(?:; (.*?))?\.(?=\s|$)", re.DOTALL)
+_ANNOTATED: Final = re.compile(r"Annotated\[(\w+), .*\]")
+_LINK: Final = re.compile(r"``?([^`]+)``?")
+
+_EVENTS_PAGE: Final = """\
+# Events
+
+<!-- Written by `python -m events.document` from events/catalogue.py: change it there. -->
+
+What happened is kept in the JetStream stream `JOBS`, one message an event, and is never changed or taken
+out. Everything else (the table `jobs`, what a page shows, who runs next) is a fold of it, so any system
+may follow the stream and make a picture of its own.
+
+- **Subject**: `jobs.<job_id>.<event type>`. `jobs.<job_id>.>` is one job, `jobs.*.JobSucceeded` one type.
+- **Payload**: one JSON object. `type` says which event it is; every event has `job_id` and `version` as
+  well. A reader ignores fields that it does not know.
+- **Headers**: `ce-id`, `ce-type` (`podium.<event type>`), `ce-source` (the process that wrote it),
+  `ce-subject` (the job), `ce-time` and `ce-specversion`, as CloudEvents 1.0 has them in binary mode;
+  `Nats-Msg-Id` equals `ce-id`.
+- **Order**: by the sequence of the stream. An append names the last sequence that its writer has seen
+  of the job (of the event's type, for `AttemptScheduled`), and is refused where there is a later one.
+
+## Types
+
+| event | when | writer | fields beside `job_id` and `version` |
+| --- | --- | --- | --- |
+{types}
+
+A `Source` is one of {sources}; a `Stage` one of {stages}; an `Artifact` has {artifact}.
+
+## The table `jobs`
+
+The projector folds the log into Postgres and remembers how far it has come in `projection_checkpoint`.
+To make the rows again from the first event, also while it runs:
+
+```sql
+BEGIN;
+UPDATE projection_checkpoint SET sequence = 0;
+TRUNCATE jobs;
+COMMIT;
+```
+
+Then restart the projector, or wait for the next event: it sees that the checkpoint lies behind what it
+has read and begins there. A change to `events.job.Job` that rows written before do not fit goes with a
+migration of these same two statements.
+"""
+
+_STATES_PAGE: Final = """\
+# States
+
+<!-- Written by `python -m events.document`, which tells events/job.py every event in every state. -->
+
+What the fold of the log makes of each event: an event that is on no arrow changes no status. The fold
+takes what it finds, so there are arrows here that no writer asks for; `services/scheduler/rules.py` says
+which decisions are made when.
+
+## A job
+
+```mermaid
+stateDiagram-v2
+{jobs}
+```
+
+## An attempt
+
+```mermaid
+stateDiagram-v2
+{attempts}
+```
+"""
+
+
+def events_page() -> str:
+    """``docs/events.md``."""
+    return _EVENTS_PAGE.format(
+        types="\n".join(_row(kind) for kind in EVENT_TYPES),
+        sources=_words(get_args(Source)),
+        stages=_words(STAGES),
+        artifact=", ".join(_fields(Artifact)),
+    )
+
+
+def states_page() -> str:
+    """``docs/state_machine.md``."""
+    of_jobs, of_attempts = explore()
+    return _STATES_PAGE.format(jobs=_arrows(of_jobs), attempts=_arrows(of_attempts))
+
+
+def writer_of(kind: type[msgspec.Struct]) -> str:
+    """Who writes an event, as its docstring says it.
+
+    Raises:
+        ValueError: the docstring names nobody.
+    """
+    return _described(kind)[1]
+
+
+def _row(kind: type[msgspec.Struct]) -> str:
+    when, writer = _described(kind)
+    own = [field for field in _fields(kind) if not field.startswith(("`job_id`", "`version`"))]
+    return f"| `{kind.__name__}` | {when} | {writer} | {', '.join(own) or '-'} |"
+
+
+def _described(kind: type[msgspec.Struct]) -> tuple[str, str]:
+    text = " ".join((inspect.getdoc(kind) or "").split())
+    found = _WRITER.search(text)
+    if found is None:
+        raise ValueError(f"the docstring of {kind.__name__} does not say who writes it")
+    rest = f" {found[2][0].upper()}{found[2][1:]}." if found[2] else ""
+    return _LINK.sub(r"`\1`", text[: found.start()] + rest + text[found.end() :]), found[1]
+
+
+def _fields(kind: type[msgspec.Struct]) -> list[str]:
+    """Each field with its type; the annotations are texts, as they were written."""
+    written: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        written |= inspect.get_annotations(base)
+    types = {name: _ANNOTATED.sub(r"\1", written[name]).replace("|", "or") for name in kind.__struct_fields__}
+    return [f"`{name}`: {of}" for name, of in types.items()]
+
+
+def _words(values: Iterable[str]) -> str:
+    return ", ".join(f"`{value}`" for value in values)
+
+
+def _arrows(transitions: Iterable[Transition]) -> str:
+    """One arrow for each pair of states, with all events that lead along it."""
+    names: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for before, name, after in sorted(transitions):
+        names[before, after].append(name)
+    return "\n".join(
+        f"    {before} --> {after}: {', '.join(them)}" for (before, after), them in names.items()
+    )
+
+
+def main() -> None:
+    """Write both pages."""
+    (FOLDER / "events.md").write_text(events_page(), encoding="utf-8")
+    (FOLDER / "state_machine.md").write_text(states_page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
