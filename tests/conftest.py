@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -34,10 +36,12 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     # Not under pytest's own folder: each run of pytest closes that to other users, and Postgres runs as one.
-    with TemporaryDirectory(prefix="podium-postgres-") as folder:
-        server = Postgres(Path(folder) / "data")
-        yield server.start()
-        server.stop(timeout_s=10)
+    folder = Path(mkdtemp(prefix="podium-postgres-"))
+    # The library makes its lock file once more at the very end; what is registered first comes after it.
+    atexit.register(shutil.rmtree, folder)
+    server = Postgres(folder / "data")
+    yield server.start()
+    server.stop(timeout_s=10)
 
 
 @pytest.fixture
