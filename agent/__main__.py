@@ -45,8 +45,8 @@ def main() -> int:
 
 def _fetcher(settings: Settings) -> Callable[[Path, Callable[[float, str], None]], str | None]:
     def fetch(data_dir: Path, progress: Callable[[float, str], None]) -> str | None:
-        from agent.kaggle_client import kaggle_settings  # noqa: PLC0415 - slow to import, seldom needed
-        from agent.kaggle_source import fetch as fetch_from_kaggle  # noqa: PLC0415
+        from agent.sources.kaggle_client import kaggle_settings  # noqa: PLC0415 - slow to import, seldom needed
+        from agent.sources.kaggle_source import fetch as fetch_from_kaggle  # noqa: PLC0415
 
         found = fetch_from_kaggle(
             settings.competition, data_dir, progress=progress, settings=kaggle_settings(os.environ)

@@ -1,6 +1,6 @@
 """What a competition asks, as found in its files: the outcome of stage 1 and the input of all others.
 
-Pure data.  Nothing here reads a file; `agent.analysis` makes a `Brief`, everything later only reads it.
+Pure data.  Nothing here reads a file; `agent.analysis.competition` makes a `Brief`, all else only reads it.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.artifacts import ARTIFACTS, checks_of, metrics_of, replace_file, summary_of
 from agent.errors import CompetitionError
+from agent.report.artifacts import ARTIFACTS, checks_of, metrics_of, replace_file, summary_of
 from agent.speech import stage
 from events.progress import Failed, Succeeded
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from agent.analysis.truth import Known
     from agent.brief import Brief
-    from agent.plan import Plan
-    from agent.report import Outcome
+    from agent.planning.plan import Plan
+    from agent.report.page import Outcome
     from agent.settings import Settings
     from agent.speech import Narrator, Progress, Say
-    from agent.training import Trained
-    from agent.truth import Known
+    from agent.training.script import Trained
 
 _CLOSING_S = 6.0
 """Kept back for scoring, pictures and the report."""
@@ -112,9 +112,9 @@ class Attempt:
         metric = None
         if self._settings.data_dir is None:
             metric = self._fetch(self._data, progress.part(0.0, 0.6))
-        from agent.analysis import analyse  # noqa: PLC0415 - polars and scikit-learn, after the first words
-        from agent.submission import write_constant  # noqa: PLC0415
-        from agent.truth import read_known  # noqa: PLC0415
+        from agent.analysis.competition import analyse  # noqa: PLC0415 - polars and scikit-learn, after the first words
+        from agent.analysis.truth import read_known  # noqa: PLC0415
+        from agent.training.submission import write_constant  # noqa: PLC0415
 
         brief = analyse(
             self._data,
@@ -137,10 +137,10 @@ class Attempt:
 
     def _plan(self, brief: Brief, known: Known, progress: Narrator) -> tuple[Brief, Plan]:
         """The plan, and the brief that it is for: an advice may have dropped columns."""
-        from agent.claude import claude_settings  # noqa: PLC0415
-        from agent.files import find_files  # noqa: PLC0415
-        from agent.plan import Means  # noqa: PLC0415
-        from agent.planning import plan_with_advice  # noqa: PLC0415
+        from agent.analysis.files import find_files  # noqa: PLC0415
+        from agent.planning.advised import plan_with_advice  # noqa: PLC0415
+        from agent.planning.claude import claude_settings  # noqa: PLC0415
+        from agent.planning.plan import Means  # noqa: PLC0415
 
         means = Means(
             seconds=max(5.0, 0.85 * (self._left() - _CLOSING_S)),
@@ -168,7 +168,7 @@ class Attempt:
         return brief, plan
 
     def _write_solution(self, brief: Brief, plan: Plan, progress: Narrator) -> None:
-        from agent.codegen import write_solution  # noqa: PLC0415
+        from agent.codegen.solution import write_solution  # noqa: PLC0415
 
         progress(0.2, "Writing solution.py.")
         text = write_solution(brief, plan)
@@ -178,7 +178,7 @@ class Attempt:
 
     def _train(self, brief: Brief, plan: Plan, known: Known, progress: Narrator) -> Trained:
         """The best that can be had: the planned script's results, a simpler one's, or the constant."""
-        from agent.training import TrainingError, take_constant  # noqa: PLC0415
+        from agent.training.script import TrainingError, take_constant  # noqa: PLC0415
 
         try:
             return self._run_script("first", brief, plan, known, progress.part(0.0, 0.9))
@@ -196,7 +196,7 @@ class Attempt:
 
     def _repair(self, brief: Brief, plan: Plan, known: Known, progress: Narrator, first: str) -> Trained:
         """Once more with a plan that has less in it that could fail."""
-        from agent.plan import safer  # noqa: PLC0415
+        from agent.planning.plan import safer  # noqa: PLC0415
 
         progress(0.5, f"Trying again with a simpler solution: {first}")
         simple = safer(plan, 0.7 * (self._left() - _CLOSING_S))
@@ -215,7 +215,7 @@ class Attempt:
         progress: Progress,
     ) -> Trained:
         """Run solution.py in a folder of its own, judge what it left, and keep it if it is good."""
-        from agent.training import Bounds, run_solution, take_results  # noqa: PLC0415
+        from agent.training.script import Bounds, run_solution, take_results  # noqa: PLC0415
 
         folder = self._settings.work_dir / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -239,9 +239,9 @@ class Attempt:
         self, brief: Brief, plan: Plan, known: Known, trained: Trained, progress: Narrator
     ) -> Outcome:
         """Say the scores, and write metrics.json, oof.csv and report.html."""
-        from agent.plots import importance_plot, prediction_plot  # noqa: PLC0415
-        from agent.report import Outcome, write_report  # noqa: PLC0415
-        from agent.submission import check  # noqa: PLC0415
+        from agent.report.page import Outcome, write_report  # noqa: PLC0415
+        from agent.report.plots import importance_plot, prediction_plot  # noqa: PLC0415
+        from agent.training.submission import check  # noqa: PLC0415
 
         for evaluation in trained.evaluations:
             self._say(evaluation)

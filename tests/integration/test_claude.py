@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agent.claude import Advisor, ClaudeSettings, Declined, claude_settings
-from agent.claude_plan import PlanAdvice
 from agent.errors import CompetitionError
-from agent.prices import PRICES, tokens_max
-from agent.prices import dollars as price
+from agent.planning.claude import Advisor, ClaudeSettings, Declined, claude_settings
+from agent.planning.claude_plan import PlanAdvice
+from agent.planning.prices import PRICES, tokens_max
+from agent.planning.prices import dollars as price
 from tests.fakes.anthropic_server import AnthropicServer, Script
-from tests.unit.agent.test_claude_plan import toy_brief, toy_plan, words
+from tests.unit.agent.planning.test_claude_plan import toy_brief, toy_plan, words
 
 if TYPE_CHECKING:
     from events.progress import LlmCalled

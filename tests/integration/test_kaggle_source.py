@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.errors import CompetitionError
-from agent.kaggle_client import KaggleSettings, kaggle_settings
-from agent.kaggle_source import KaggleInfo, RemoteFile, check_room, fetch
+from agent.sources.kaggle_client import KaggleSettings, kaggle_settings
+from agent.sources.kaggle_source import KaggleInfo, RemoteFile, check_room, fetch
 from tests.fakes.kaggle_server import Faults, KaggleServer
 
 if TYPE_CHECKING:

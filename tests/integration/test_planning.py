@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agent.claude import ClaudeSettings
-from agent.planning import plan_with_advice
+from agent.planning.advised import plan_with_advice
+from agent.planning.claude import ClaudeSettings
 from tests.fakes.anthropic_server import AnthropicServer, Script
-from tests.unit.agent.test_claude_plan import MEANS, toy_brief, toy_plan, words
+from tests.unit.agent.planning.test_claude_plan import MEANS, toy_brief, toy_plan, words
 
 if TYPE_CHECKING:
     from agent.brief import Brief
-    from agent.plan import Plan
+    from agent.planning.plan import Plan
     from events.progress import LlmCalled
 
 

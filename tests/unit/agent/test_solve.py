@@ -16,11 +16,11 @@ import polars as pl
 import pytest
 
 from agent import solve as pipeline
-from agent.artifacts import ARTIFACTS
+from agent.analysis.tables import read_table, sniff
 from agent.errors import CompetitionError
+from agent.report.artifacts import ARTIFACTS
 from agent.settings import Settings
 from agent.solve import solve
-from agent.tables import read_table, sniff
 from events.progress import (
     STAGES,
     Failed,

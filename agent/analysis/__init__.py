@@ -1,0 +1,1 @@
+"""Stage 1: what a competition asks, read from its files."""

@@ -1,0 +1,1 @@
+"""Stage 3: the plan as a solution.py."""

@@ -1,0 +1,65 @@
+"""Splitting the training rows into folds: for each row the fold that holds it back."""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold, TimeSeriesSplit
+
+from agent.codegen.templates.config import Config
+from agent.codegen.templates.features import to_dates
+from agent.codegen.templates.tables import to_numbers
+
+
+def plain_folds(train: pl.DataFrame, _target: NDArray[np.float64], config: Config) -> NDArray[np.int64]:
+    """Folds at random, shape (n_train,)."""
+    splits = KFold(config.folds, shuffle=True, random_state=config.seed).split(np.arange(train.height))
+    return fold_numbers([held for _, held in splits], train.height)
+
+
+def stratified_folds(train: pl.DataFrame, target: NDArray[np.float64], config: Config) -> NDArray[np.int64]:
+    """Folds with the classes in equal shares; classes too rare to share out are counted as one."""
+    values, position, count = np.unique(target, return_inverse=True, return_counts=True)
+    rare = count < config.folds
+    strata = np.where(rare[position], len(values), position)
+    splitter = StratifiedKFold(config.folds, shuffle=True, random_state=config.seed)
+    if 0 < rare[position].sum() < config.folds:  # too few to be a class of their own
+        strata = np.where(strata == len(values), int(np.argmax(count)), strata)
+    splits = splitter.split(np.zeros(train.height), strata)
+    return fold_numbers([held for _, held in splits], train.height)
+
+
+def group_folds(train: pl.DataFrame, _target: NDArray[np.float64], config: Config) -> NDArray[np.int64]:
+    """Folds that keep all rows of a group together, as test does."""
+    keys = train.select(pl.struct(config.split_columns).rank("dense")).to_series()
+    groups = keys.to_numpy()
+    count = min(config.folds, len(np.unique(groups)))
+    splits = GroupKFold(count, shuffle=True, random_state=config.seed).split(groups, groups=groups)
+    return fold_numbers([held for _, held in splits], train.height)
+
+
+def time_folds(train: pl.DataFrame, _target: NDArray[np.float64], config: Config) -> NDArray[np.int64]:
+    """Folds in order of time, each predicted from what came before; -1 for the earliest rows."""
+    cells = train[config.split_columns[0]]
+    dated = to_dates(cells).dt.epoch("s").cast(pl.Float64).to_numpy()
+    when = to_numbers(cells, config.train.decimal_comma) if np.isnan(dated).all() else dated
+    order = np.argsort(when, kind="stable")
+    splits = TimeSeriesSplit(config.folds).split(order)
+    return fold_numbers([order[held] for _, held in splits], train.height)
+
+
+def fold_numbers(held: list[NDArray[np.int64]], rows: int) -> NDArray[np.int64]:
+    """The fold of each row, shape (rows,); -1 for a row that no fold holds back."""
+    number = np.full(rows, -1, dtype=np.int64)
+    for fold, members in enumerate(held):
+        number[members] = fold
+    return number
+
+
+def others(fold: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """The rows that the models of a fold learn from: all other folds."""
+    return np.flatnonzero(fold != number)
+
+
+def earlier(fold: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """The rows that the models of a fold learn from: the folds before it in time."""
+    return np.flatnonzero(fold < number)

@@ -1,0 +1,1 @@
+"""Stage 2: how it is to be solved."""

@@ -1,0 +1,1 @@
+"""What an attempt leaves for people and programs to read."""

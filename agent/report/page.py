@@ -1,0 +1,190 @@
+"""Writes report.html: how a submission was made, for the person who is to submit it.
+
+One page without any link to fetch, light or dark as the reader's screen is.  All words that come from a
+competition or a script are escaped.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from events.progress import ModelEvaluated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from agent.brief import Brief
+    from agent.planning.plan import Plan
+
+_FEATURES_LISTED: Final = 60
+
+_STYLE: Final = """
+:root { color-scheme: light dark; --ink: #1c2128; --soft: #5b6470; --line: #d8dce2; --paper: #fff;
+  --card: #f5f7f9; --accent: #1f6fc5; --warn: #9a5b00; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e8ee; --soft: #98a2b0; --line: #333a45; --paper: #14181e;
+    --card: #1c222a; --accent: #6cb0f5; --warn: #e6b45c; }
+}
+body { margin: 0 auto; max-width: 62rem; padding: 2rem 1.2rem 4rem; background: var(--paper);
+  color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
+h1 { line-height: 1.2; margin-bottom: .2rem }
+h2 { margin-top: 2.4rem; border-bottom: 1px solid var(--line) }
+.lead, small { color: var(--soft) }
+.score { font-size: 2.2rem; color: var(--accent) }
+.warn { border-left: 4px solid var(--warn); padding: .4rem .9rem; background: var(--card) }
+.wide { overflow-x: auto }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; padding: .35rem .7rem .35rem 0; border-bottom: 1px solid var(--line);
+  vertical-align: top }
+td { font-variant-numeric: tabular-nums }
+svg { max-width: 100%; height: auto }
+code, pre { background: var(--card); border-radius: 4px; padding: .1rem .3rem }
+pre { padding: .8rem; overflow-x: auto }
+"""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What the stages made: the scores, the submitted one last, and what a reader must know.
+
+    `warnings` say plainly what is a makeshift; `checks` what was verified; `plots` holds SVG by its title.
+    """
+
+    evaluations: tuple[ModelEvaluated, ...]
+    warnings: tuple[str, ...]
+    checks: tuple[str, ...]
+    plots: dict[str, str]
+    seconds: dict[str, float]
+
+    @property
+    def submitted(self) -> ModelEvaluated:
+        """The evaluation of the submitted predictions."""
+        return self.evaluations[-1]
+
+
+def write_report(brief: Brief, plan: Plan, outcome: Outcome) -> str:
+    """The whole page."""
+    title = brief.title or brief.competition
+    sections = [
+        _head(title, brief, outcome),
+        _section("What was asked", _asked(brief)),
+        _section("The data", _data(brief)),
+        _section("How it was validated", _validated(brief, plan)),
+        _section("Models", _models(outcome)),
+        *(_section(name, drawn) for name, drawn in outcome.plots.items()),
+        _section("Why it was done so", _rows(plan.reasons.items())),
+        _section("Checks", _list(outcome.checks)),
+        _section("Time", _rows((stage, f"{spent:.1f} s") for stage, spent in outcome.seconds.items())),
+        _section("How to submit it", _how_to_submit(brief)),
+    ]
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)} - Podium</title><style>{_STYLE}</style></head>\n<body>\n"
+        + "\n".join(sections)
+        + "\n</body></html>\n"
+    )
+
+
+def number(value: float) -> str:
+    """A score with five significant digits."""
+    return f"{value:.5g}"
+
+
+def _head(title: str, brief: Brief, outcome: Outcome) -> str:
+    submitted = outcome.submitted
+    better = "higher is better" if submitted.maximize else "lower is better"
+    warnings = "".join(f'<p class="warn">{escape(warning)}</p>' for warning in outcome.warnings)
+    return (
+        f'<h1>{escape(title)}</h1><p class="lead">{escape(brief.competition)}, {brief.task}</p>'
+        f'<p><span class="score">{number(submitted.score)}</span> {escape(submitted.metric)} out of fold '
+        f"({better}), by {escape(submitted.model)}</p>{warnings}"
+    )
+
+
+def _asked(brief: Brief) -> str:
+    targets = ", ".join(target.submission_column for target in brief.targets)
+    metric = brief.metric
+    certainty = (
+        "named by the competition" if metric.certain else "not named anywhere: the nearest proper score"
+    )
+    rows = {
+        "to predict": targets,
+        "as": brief.answer.replace("_", " "),
+        "metric": f"{metric.name}, {certainty}",
+        "evidence": metric.evidence,
+    }
+    if brief.classes:
+        rows["classes"] = ", ".join(brief.classes[:30]) + (" ..." if len(brief.classes) > 30 else "")
+    return _rows(rows.items())
+
+
+def _data(brief: Brief) -> str:
+    files = _table(
+        ("file", "rows", "columns"),
+        [
+            (file.path, str(file.rows), str(len(file.columns)))
+            for file in (brief.train, brief.test, brief.sample)
+        ],
+    )
+    listed = brief.features[:_FEATURES_LISTED]
+    features = _table(
+        ("column", "kind", "missing", "distinct values"),
+        [(f.name, f.kind, f"{f.missing_fraction:.0%}", str(f.unique)) for f in listed],
+    )
+    more = len(brief.features) - len(listed)
+    rest = f"<p><small>and {more} more columns</small></p>" if more else ""
+    dropped = f"<h3>Left out</h3>{_rows(brief.dropped.items())}" if brief.dropped else ""
+    notes = f"<h3>Noticed</h3>{_list(brief.notes)}" if brief.notes else ""
+    return f"{files}<h3>Columns learnt from</h3>{features}{rest}{dropped}{notes}"
+
+
+def _validated(brief: Brief, plan: Plan) -> str:
+    names = " and ".join(f"<code>{escape(name)}</code>" for name in plan.split_columns)
+    column = f" by {names}" if names else ""
+    return (
+        f"<p>{plan.folds} folds, scheme {brief.validation.scheme}{column}: "
+        f"{escape(brief.validation.reason)}</p>"
+        "<p>Scores are the competition's metric on out-of-fold predictions, computed apart from the script "
+        "that made them. A fold also told its own models when to stop, and all folds chose the mix of "
+        "models, so expect the score on Kaggle to be slightly worse.</p>"
+    )
+
+
+def _models(outcome: Outcome) -> str:
+    rows = [
+        (each.model, number(each.score), ", ".join(number(score) for score in each.fold_scores))
+        for each in outcome.evaluations
+    ]
+    return _table(("model", outcome.submitted.metric, "by fold"), rows)
+
+
+def _how_to_submit(brief: Brief) -> str:
+    command = f"kaggle competitions submit -c {brief.competition} -f submission.csv -m 'Podium'"
+    return (
+        "<p>Upload <code>submission.csv</code> on the competition's page under <em>Submit Prediction</em>, "
+        f"or run</p><pre>{escape(command)}</pre>"
+        "<p><code>python solution.py --data DIR --output DIR</code> makes the submission again from the "
+        "competition's files.</p>"
+    )
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def _rows(pairs: Iterable[tuple[str, str]]) -> str:
+    cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in pairs)
+    return f'<div class="wide"><table>{cells}</table></div>'
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    titles = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="wide"><table><tr>{titles}</tr>{body}</table></div>'

@@ -1,0 +1,1 @@
+"""Where a competition's files come from: Kaggle, or an archive."""

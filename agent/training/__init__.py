@@ -1,0 +1,1 @@
+"""Stage 4: the solution is run, and what it leaves is judged."""
