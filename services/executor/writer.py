@@ -47,7 +47,7 @@ class AttemptWriter:
         self.cancel_requested = job.cancel_requested
 
     async def claim(self, event: AttemptStarted) -> bool:
-        """Begin the attempt; False where somebody else wrote to the job first.
+        """Begin the attempt; False where somebody else wrote to the job first, or ended it since.
 
         An unavailable log is asked until it answers.
         """
@@ -56,7 +56,8 @@ class AttemptWriter:
         except ConflictError:
             self._is_ours = False
         except UnavailableError:
-            _, self._is_ours = await self._look_for(event)
+            job, stored = await self._look_for(event)
+            self._is_ours = stored and self._runs_here(job)
         return self._is_ours
 
     async def append(self, event: Event, *, unless_cancelled: bool = False) -> bool:
@@ -76,9 +77,12 @@ class AttemptWriter:
                 if isinstance(error, UnavailableError):
                     await asyncio.sleep(_PAUSE_S)
                 job, stored = await self._look_for(event)
+                # What came after our event counts too: it may have ended the attempt.
+                self._is_ours = self._runs_here(job)
                 if stored:
                     return True
-                self._check(job)
+                if not self._is_ours:
+                    raise FencedError(self._fenced_message()) from error
             else:
                 return True
         return False
@@ -97,20 +101,19 @@ class AttemptWriter:
             stored = any(record.sequence > self._sequence and record.event == event for record in records)
             job = fold(records)
             if job is not None:
-                self._sequence = job.sequence
+                # A read may be served by a replica that lags: it takes nothing back.
+                self._sequence = max(self._sequence, job.sequence)
                 self.cancel_requested = self.cancel_requested or job.cancel_requested
             return job, stored
 
-    def _check(self, job: Job | None) -> None:
+    def _runs_here(self, job: Job | None) -> bool:
         current = job.current if job and not job.has_ended else None
-        self._is_ours = (
+        return (
             current is not None
             and current.number == self._attempt
             and current.status == "running"
             and current.executor == self._executor
         )
-        if not self._is_ours:
-            raise FencedError(self._fenced_message())
 
     def _fenced_message(self) -> str:
         return f"attempt {self._attempt} of job {self._job_id} does not run here any more"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,6 +20,9 @@ from events.log import ConflictError, JobAt
 from events.memory import MemoryLog
 from services.executor.writer import AttemptWriter, FencedError
 from tests.unit.executor.stage import FlakyLog, events_of, schedule
+
+if TYPE_CHECKING:
+    from events.recorded import Recorded
 
 
 def started(executor: str = "one") -> AttemptStarted:
@@ -100,6 +104,41 @@ async def test_nothing_is_written_to_an_attempt_that_is_over(log: FlakyLog, retr
     for event in (STAGE, ENDED):
         with pytest.raises(FencedError):
             await writer.append(event)
+    assert await events_of(log, "a") == before
+
+
+class SlowAnswers(FlakyLog):
+    """A log whose answers get lost, and whose readers wait: much can happen before they read."""
+
+    def __init__(self, log: FlakyLog) -> None:
+        super().__init__(log)
+        self.before_reading: list[AttemptLost] = []
+
+    async def read_job(self, job_id: str) -> list[Recorded]:
+        while self.before_reading:
+            records = await super().read_job(job_id)
+            await super().append(self.before_reading.pop(0), expect=JobAt(sequence=records[-1].sequence))
+        return await super().read_job(job_id)
+
+
+@pytest.mark.parametrize("claims", [True, False])
+async def test_an_attempt_that_was_lost_before_its_writer_could_look_is_left_alone(
+    log: FlakyLog, claims: bool
+) -> None:
+    slow = SlowAnswers(log)
+    writer = await writer_on(slow)
+    if not claims:
+        assert await writer.claim(started())
+    slow.faults = ["unheard"]
+    slow.before_reading = [AttemptLost(job_id="a", attempt=1, executor="one", silent_s=9)]
+    if claims:
+        assert not await writer.claim(started())
+    else:
+        assert await writer.append(STAGE)
+    before = await events_of(log, "a")
+    assert isinstance(before[-1], AttemptLost)
+    with pytest.raises(FencedError):
+        await writer.append(ENDED)
     assert await events_of(log, "a") == before
 
 
