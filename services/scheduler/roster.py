@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from services.scheduler.rules import Sightings
 
@@ -10,14 +10,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+_ASLEEP_S: Final = 5.0
+
 
 class Roster:
-    """Sightings by the scheduler's own clock, so that a skewed executor is as alive as any other."""
+    """Sightings by the scheduler's own clock, so that a skewed executor is as alive as any other.
+
+    They are asked for several times a second.  Where a long time lies between two askings, or less than
+    none, this process was paused, or busy, or its clock was set (as it is after a laptop's sleep): that says
+    nothing about the executors.
+    """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._last: dict[str, datetime] = {}
-        self._since = clock()
+        self._since = self._asked = clock()
 
     def heard(self, executor: str) -> None:
         """An executor said that it lives."""
@@ -25,8 +32,16 @@ class Roster:
 
     async def listen_afresh(self) -> None:
         """An outage is over: nobody could be heard, so nobody's silence counts until now."""
-        self._since = self._clock()
+        self._forget(self._clock())
 
     def sightings(self) -> Sightings:
         """What the rules look at."""
+        now = self._clock()
+        if not 0 <= (now - self._asked).total_seconds() <= _ASLEEP_S:
+            self._forget(now)
+        self._asked = now
         return Sightings(since=self._since, last=dict(self._last))
+
+    def _forget(self, now: datetime) -> None:
+        self._since = now
+        self._last.clear()
