@@ -1,6 +1,6 @@
 # `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types format image lock bench clean
+.PHONY: help demo up test lint types format image lock bench chaos clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -49,6 +49,9 @@ bench: $(VENV)/.dev-ready ## measure how fast the parts are
 	@for file in tests/bench/bench_*.py; do \
 	  echo "$$file"; $(BIN)/python -m "tests.bench.$$(basename "$$file" .py)" || exit 1; \
 	done
+
+chaos: $(VENV)/.dev-ready ## kill and pause every part at random while jobs run, and judge what is left
+	$(BIN)/python -m tests.chaos
 
 clean: ## stop the stack in .podium and remove it, and remove .venv
 	@if [ -x $(BIN)/podium ]; then $(BIN)/podium down --home .podium; fi

@@ -1,9 +1,10 @@
-"""The whole service as real processes on real servers, each part of which a test can kill."""
+"""The whole service as real processes on real servers, each part of which a test can kill or pause."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,21 +18,33 @@ from cli.embedded.ports import free_port
 from tests.servers import NatsServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("projector", "gateway", "scheduler", "executor")
 
 
 class Stack:
-    """Gateway, scheduler, executor and projector over a nats-server of their own and a given database."""
+    """Services over a nats-server of their own and a given database.
 
-    def __init__(self, home: Path, database_url: str, settings: Mapping[str, str]) -> None:
+    A part's name is its service's, with a number after a dash from the second one on (``executor-2``);
+    `modules` replace what runs as a service.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        database_url: str,
+        settings: Mapping[str, str],
+        *,
+        modules: Mapping[str, str] | None = None,
+    ) -> None:
         self.home = home
         self.database_url = database_url
         self.nats = NatsServer(home)
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self._modules = {name: f"services.{name}" for name in SERVICES} | dict(modules or {})
+        self._ports: dict[str, int] = {}
+        self.url = self.url_of("gateway")
         self.http = httpx.Client(base_url=self.url, timeout=30)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._environment = {
@@ -42,26 +55,40 @@ class Stack:
             },
             "NATS_URL": self.nats.url,
             "DATABASE_URL": database_url,
-            "PODIUM_PORT": str(port),
             "PODIUM_COMPETITIONS_DIR": str(home / "competitions"),
-            "PODIUM_WORK_DIR": str(home / "work"),
             "PODIUM_SUBMITS_PER_MINUTE": "0",
             "PODIUM_EXECUTOR_ID": "e2e",
             **settings,
         }
 
+    def url_of(self, gateway: str) -> str:
+        """Where a gateway listens, each time it is started."""
+        return f"http://127.0.0.1:{self._ports.setdefault(gateway, free_port())}"
+
+    def executor_id(self, name: str) -> str:
+        """What an executor calls itself in the log."""
+        return self._environment["PODIUM_EXECUTOR_ID"] + name.removeprefix("executor")
+
     def start(self, *names: str) -> None:
-        """Start services; the folder's <name>.log has what they say."""
+        """Start parts; the folder's <name>.log has what they say."""
         for name in names:
             with (self.home / f"{name}.log").open("ab") as log:
                 self._processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", f"services.{name}"],
+                    [sys.executable, "-m", self._modules[name.partition("-")[0]]],
                     cwd=ROOT,
-                    env=self._environment,
+                    env=self._environment_of(name),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                 )
+
+    def _environment_of(self, name: str) -> dict[str, str]:
+        return {
+            **self._environment,
+            "PODIUM_PORT": self.url_of(name).rpartition(":")[2],
+            "PODIUM_WORK_DIR": str(self.home / f"work-{name}"),
+            "PODIUM_EXECUTOR_ID": self.executor_id(name) if name.startswith("executor") else "",
+        }
 
     def kill(self, name: str) -> None:
         """`kill -9`: it gets no chance to say good-bye."""
@@ -70,8 +97,20 @@ class Stack:
         process.kill()
         process.wait()
 
+    def pause(self, name: str) -> None:
+        """It stands still, keeps its connections, and knows nothing of it."""
+        self._processes[name].send_signal(signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        self._processes[name].send_signal(signal.SIGCONT)
+
+    def ended(self) -> Sequence[str]:
+        """Parts that ended by themselves."""
+        return [name for name, process in self._processes.items() if process.poll() is not None]
+
     def stop(self) -> None:
         for process in self._processes.values():
+            process.send_signal(signal.SIGCONT)
             process.terminate()
         for process in self._processes.values():
             process.wait(timeout=30)
@@ -79,7 +118,7 @@ class Stack:
         self.http.close()
 
     def log_of(self, name: str) -> str:
-        """The end of what a service said."""
+        """The end of what a part said."""
         return (self.home / f"{name}.log").read_text(errors="replace")[-4000:]
 
     def wait_ready(self) -> None:
@@ -91,6 +130,10 @@ class Stack:
         assert answer.status_code == 202, answer.text
         job_id: str = answer.json()["job_id"]
         return job_id
+
+    def cancel(self, job_id: str) -> int:
+        """Ask for a job to end; the HTTP status of the answer."""
+        return self.http.delete(f"/jobs/{job_id}").status_code
 
     def status(self, job_id: str) -> dict[str, Any]:
         answer = self.http.get(f"/status/{job_id}")
@@ -123,12 +166,19 @@ class Stack:
 
 
 @contextmanager
-def running(home: Path, database_url: str, **settings: str) -> Iterator[Stack]:
+def running(
+    home: Path,
+    database_url: str,
+    *,
+    modules: Mapping[str, str] | None = None,
+    parts: Sequence[str] = SERVICES,
+    **settings: str,
+) -> Iterator[Stack]:
     """A stack that is up, and is gone afterwards."""
-    stack = Stack(home, database_url, settings)
+    stack = Stack(home, database_url, settings, modules=modules)
     stack.nats.start()
     try:
-        stack.start(*SERVICES)
+        stack.start(*parts)
         stack.wait_ready()
         yield stack
     finally:
