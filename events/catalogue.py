@@ -14,6 +14,7 @@ import msgspec
 from events.progress import Stage
 
 Source: TypeAlias = Literal["kaggle", "local"]
+Priority: TypeAlias = Literal["low", "normal", "high"]
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,13 +37,16 @@ class JobRequested(_Event, frozen=True, kw_only=True):
     """Somebody asked for a competition to be solved.  Written by the gateway.
 
     `kaggle_url` is the address as the user would open it (``local:<slug>`` for a local competition);
-    `budget_s` is how long an attempt should take, None for the executor's default.
+    `budget_s` is how long an attempt should take, None for the executor's default; `time_limit_s` is when
+    an attempt is stopped, None for the executor's own limit.
     """
 
     competition: str
     source: Source
     kaggle_url: str
     budget_s: int | None = None
+    priority: Priority = "normal"
+    time_limit_s: int | None = None
 
 
 class JobCancelRequested(_Event, frozen=True, kw_only=True):

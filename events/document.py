@@ -8,7 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
-from events.catalogue import EVENT_TYPES, Artifact, Source
+from events.catalogue import EVENT_TYPES, Artifact, Priority, Source
 from events.progress import STAGES
 from events.transitions import explore
 
@@ -49,7 +49,8 @@ may follow the stream and make a picture of its own.
 | --- | --- | --- | --- |
 {types}
 
-A `Source` is one of {sources}; a `Stage` one of {stages}; an `Artifact` has {artifact}.
+A `Source` is one of {sources}; a `Priority` one of {priorities}; a `Stage` one of {stages}; an
+`Artifact` has {artifact}.
 
 ## The table `jobs`
 
@@ -98,6 +99,7 @@ def events_page() -> str:
     return _EVENTS_PAGE.format(
         types="\n".join(_row(kind) for kind in EVENT_TYPES),
         sources=_words(get_args(Source)),
+        priorities=_words(get_args(Priority)),
         stages=_words(STAGES),
         artifact=", ".join(_fields(Artifact)),
     )

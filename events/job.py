@@ -1,8 +1,8 @@
 """The fold of one job: from its events to what it is now.
 
-`evolve` is total: it never raises on recorded history, and an event that no longer counts (of an attempt
-that is over, of a job that has ended) changes nothing but the sequence.  That is the fence against a dead
-executor's late words.
+`evolve` is total: it never raises on recorded history, and an event that does not count (of an attempt
+that is over or has not begun, of a job that has ended) changes nothing but the sequence.  That is the
+fence against a dead executor's late words.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from events import catalogue as ev
-from events.catalogue import Artifact, Source
+from events.catalogue import Artifact, Priority, Source
 from events.progress import Stage
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     not_before: datetime | None = None
     attempts: tuple[Attempt, ...] = ()
     failure: Failure | None = None
+    priority: Priority = "normal"
+    time_limit_s: int | None = None
 
     @property
     def current(self) -> Attempt | None:
@@ -155,6 +157,8 @@ def _requested(event: ev.JobRequested, record: Recorded) -> Job:
         requested_sequence=record.sequence,
         sequence=record.sequence,
         created_at=record.time,
+        priority=event.priority,
+        time_limit_s=event.time_limit_s,
     )
 
 
@@ -203,7 +207,8 @@ _AttemptEvent: TypeAlias = (
 
 def _attempt_event(job: Job, event: _AttemptEvent, at: datetime) -> Job:
     attempt = job.current
-    if attempt is None or attempt.number != event.attempt or not attempt.is_active:
+    expected = "scheduled" if isinstance(event, ev.AttemptStarted) else "running"
+    if attempt is None or attempt.number != event.attempt or attempt.status != expected:
         return job
     changed = replace(job, attempts=(*job.attempts[:-1], _evolve_attempt(attempt, event, at)))
     if isinstance(event, ev.AttemptStarted):

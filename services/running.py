@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import structlog
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+_BAD_SETTING: Final = 2
 
 _log = structlog.get_logger(__name__)
 
@@ -31,3 +34,9 @@ async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await task
     _log.info("stopped")
+
+
+def refuse(service: str, error: Exception) -> NoReturn:
+    """End the process with a line of what is wrong; trying again with the same settings will not help."""
+    print(f"podium {service}: {error}", file=sys.stderr)  # noqa: T201 - a line for whoever started it
+    sys.exit(_BAD_SETTING)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from services.executor.choice import RuntimeChoiceError, choose
 from services.executor.heartbeat import beat
 from services.executor.loop import Executor
 from services.executor.settings import read
-from services.running import until_stopped
+from services.running import refuse, until_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,14 +74,14 @@ def only_one(settings: Settings) -> Iterator[None]:
 
 
 def main() -> None:
-    """Read the settings and serve; exit with a line that says what is wrong with them."""
+    """Read the settings and serve; exit with 2 where they are wrong for this machine."""
     logs.configure("executor")
     try:
         settings = read(Environment(os.environ))
         with only_one(settings):
             asyncio.run(serve(settings))
     except (SettingError, RuntimeChoiceError) as error:
-        sys.exit(f"podium executor: {error}")
+        refuse("executor", error)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from events.live import LiveJobs
 from services.executor.attempt import AttemptRun
 from services.executor.outcome import restarted
 from services.executor.runtime import SandboxError
-from services.executor.specification import specify
+from services.executor.specification import limit_s_of, specify
 from services.executor.writer import AttemptWriter, FencedError
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Executor:
             writer=writer,
             job_id=job.job_id,
             attempt=number,
-            limit_s=self._settings.limit_s,
+            limit_s=limit_s_of(job, self._settings),
             secrets=self._settings.secrets,
         )
         task = asyncio.create_task(run.run())

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from services.executor.settings import Settings
 
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
+_PLANNED_SHARE: Final = 0.7
+"""How much of a job's own time limit its agent plans for: start, download and report take time too."""
 _THREAD_COUNTS: Final = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -46,7 +48,7 @@ def specify(job: Job, attempt: int, settings: Settings, facts: Facts) -> Sandbox
             **dict.fromkeys(_THREAD_COUNTS, threads),
             **passed,
             "PODIUM_COMPETITION": job.competition,
-            "PODIUM_BUDGET_S": str(job.budget_s or settings.budget_s),
+            "PODIUM_BUDGET_S": str(budget_s_of(job, settings)),
             "PODIUM_CPUS": f"{facts.cpus:g}",
         },
         data_dir=data_dir,
@@ -54,6 +56,19 @@ def specify(job: Job, attempt: int, settings: Settings, facts: Facts) -> Sandbox
         memory_bytes=facts.memory_bytes,
         network=not local or settings.calls_model,
     )
+
+
+def limit_s_of(job: Job, settings: Settings) -> float:
+    """When an attempt of the job is stopped: the smaller of its own limit and the executor's."""
+    return settings.limit_s if job.time_limit_s is None else min(settings.limit_s, job.time_limit_s)
+
+
+def budget_s_of(job: Job, settings: Settings) -> int:
+    """What was asked for; but an agent that plans for the whole of its limit would be stopped at its end."""
+    planned_s = job.budget_s or settings.budget_s
+    if job.time_limit_s is None:
+        return planned_s
+    return min(planned_s, int(limit_s_of(job, settings) * _PLANNED_SHARE))
 
 
 def _refused(message: str) -> Failure:

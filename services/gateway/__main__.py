@@ -14,12 +14,12 @@ from services.environment import SettingError
 from services.gateway import settings
 from services.gateway.app import create_app
 from services.gateway.parts import Parts
+from services.running import refuse
 
 if TYPE_CHECKING:
     import socket
 
 _LAST_WORDS_S: Final = 10
-_BAD_SETTING: Final = 2
 
 
 class GatewayServer(uvicorn.Server):
@@ -45,20 +45,18 @@ class GatewayServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def main() -> int:
+def main() -> None:
     """Run the gateway; the exit code is 0 after a signal, 2 for a bad setting."""
     try:
         found = settings.read(os.environ)
     except SettingError as error:
-        print(f"gateway: {error}", file=sys.stderr)  # noqa: T201 - a line for whoever started it
-        return _BAD_SETTING
+        refuse("gateway", error)
     logs.configure("gateway")
     # Once it has stopped, uvicorn raises the signal again: being told to stop is no failure.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: sys.exit(0))
     GatewayServer(Parts(found)).run()
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

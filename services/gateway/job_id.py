@@ -1,10 +1,11 @@
-"""Ids of jobs: UUIDs of version 7, which sort by the time they were made.
+"""Ids of jobs: UUIDs of version 7, which hold the time they were made, or of version 8, made from a key.
 
-Source: RFC 9562, section 5.7.
+Source: RFC 9562, sections 5.7 and 5.8.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import time
@@ -24,6 +25,14 @@ def uuid7(*, unix_ms: int, random: int) -> UUID:
 def new_job_id() -> str:
     """An id that nobody else has made."""
     return str(uuid7(unix_ms=time.time_ns() // 1_000_000, random=secrets.randbits(_RANDOM_BITS)))
+
+
+def keyed_job_id(key: str) -> str:
+    """The one id of all requests with that idempotency key: a hash of it, for ever the same."""
+    digest = hashlib.sha256(b"podium job by idempotency key\0" + key.encode()).digest()
+    number = int.from_bytes(digest[:16])
+    number = number & ~(0xF << 76) | 0x8 << 76
+    return str(UUID(int=number & ~(0b11 << 62) | 0b10 << 62))
 
 
 def parse_job_id(text: str) -> str | None:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 _ONE: Final = "SELECT metadata FROM jobs WHERE job_id = $1"
 _PAGE: Final = """
     SELECT metadata FROM jobs
-    WHERE ($1::uuid IS NULL OR job_id < $1) AND ($2::text IS NULL OR status = $2)
-    ORDER BY job_id DESC
+    WHERE ($1::uuid IS NULL
+           OR (created_at, job_id) < (SELECT created_at, job_id FROM jobs WHERE job_id = $1))
+      AND ($2::text IS NULL OR status = $2)
+    ORDER BY created_at DESC, job_id DESC
     LIMIT $3
 """
 _ANSWER_S: Final = 1.0
@@ -58,7 +60,7 @@ class JobsTable:
         return _job_of(rows[0]) if rows else None
 
     async def page(self, *, before: str | None, status: JobStatus | None, limit: int) -> list[Job]:
-        """Jobs older than the one with the id `before`, the newest first (ids sort by time).
+        """Jobs older than the one with the id `before`, the newest first; none where there is no such job.
 
         Raises:
             TableError: no answer within a second.

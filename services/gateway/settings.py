@@ -22,7 +22,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the gateway is told at its start.
 
     `submits_per_minute` holds for one client address (0: no limit); `competitions_dir` holds a folder
-    ``<slug>/public`` for each ``local:<slug>``.
+    ``<slug>/public`` for each ``local:<slug>``; `attempt_limit_s` is the executors' own limit, the most
+    that a job may ask for.
     """
 
     nats_url: str
@@ -33,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     competitions_dir: Path | None = None
     submits_per_minute: int = 10
     nats_replicas: int = 1
+    attempt_limit_s: int = 7200
 
 
 def read(variables: Mapping[str, str]) -> Settings:
@@ -55,6 +57,7 @@ def read(variables: Mapping[str, str]) -> Settings:
         competitions_dir=_folder("PODIUM_COMPETITIONS_DIR", env.optional("PODIUM_COMPETITIONS_DIR")),
         submits_per_minute=env.integer("PODIUM_SUBMITS_PER_MINUTE", 10),
         nats_replicas=env.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
+        attempt_limit_s=int(env.number("PODIUM_ATTEMPT_LIMIT_S", 7200, at_least=1)),
     )
 
 

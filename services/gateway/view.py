@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from events.catalogue import Source
+from events.catalogue import Priority, Source
 from events.job import AttemptStatus, JobStatus, ModelScore, StageState
 from events.progress import Stage
 
@@ -62,6 +62,8 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     source: Source
     kaggle_url: str
     budget_s: int | None
+    priority: Priority
+    time_limit_s: int | None
     status: JobStatus
     cancel_requested: bool
     created_at: datetime
@@ -131,6 +133,8 @@ def view_of(job: Job) -> JobView:
         source=job.source,
         kaggle_url=job.kaggle_url,
         budget_s=job.budget_s,
+        priority=job.priority,
+        time_limit_s=job.time_limit_s,
         status=job.status,
         cancel_requested=job.cancel_requested,
         created_at=job.created_at,

@@ -14,7 +14,7 @@ from services.projector.loop import Projector
 from services.projector.migrations import MigrationError
 from services.projector.settings import read
 from services.projector.table import JobTable
-from services.running import until_stopped
+from services.running import refuse, until_stopped
 
 if TYPE_CHECKING:
     from services.projector.settings import Settings
@@ -33,11 +33,13 @@ async def serve(settings: Settings) -> None:
 
 
 def main() -> None:
-    """Read the settings and serve; exit with 1 where they, or the schema, are wrong."""
+    """Read the settings and serve; exit with 2 where they are wrong, with 1 where the schema is."""
     logs.configure("projector")
     try:
         asyncio.run(serve(read(Environment(os.environ))))
-    except (SettingError, MigrationError) as error:
+    except SettingError as error:
+        refuse("projector", error)
+    except MigrationError as error:
         sys.exit(f"podium projector: {error}")
 
 

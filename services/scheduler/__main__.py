@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from events import subjects
 from events.jetstream import JetStreamLog, ensure_stream
 from services import broker, logs
 from services.environment import Environment, SettingError
-from services.running import until_stopped, utc_now
+from services.running import refuse, until_stopped, utc_now
 from services.scheduler.loop import Scheduler
 from services.scheduler.roster import Roster
 from services.scheduler.settings import read
@@ -44,7 +43,7 @@ def main() -> None:
     try:
         settings = read(Environment(os.environ))
     except SettingError as error:
-        sys.exit(f"podium scheduler: {error}")
+        refuse("scheduler", error)
     asyncio.run(serve(settings))
 
 

@@ -7,6 +7,7 @@ decision expects its job to be as it was when the rules saw it.
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,13 +29,22 @@ _log = structlog.get_logger(__name__)
 
 
 class Scheduler:
-    """One scheduler; `clock` gives the time in UTC."""
+    """One scheduler; `clock` gives the time in UTC, `chance` numbers in 0..1."""
 
-    def __init__(self, log: Log, rules: Rules, roster: Roster, *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        log: Log,
+        rules: Rules,
+        roster: Roster,
+        *,
+        clock: Callable[[], datetime],
+        chance: Callable[[], float] = random.random,
+    ) -> None:
         self._events = log
         self._rules = rules
         self._roster = roster
         self._clock = clock
+        self._chance = chance
         self._jobs = LiveJobs()
         self._wait_for = 0
 
@@ -48,7 +58,10 @@ class Scheduler:
 
     async def _decide_and_append(self) -> None:
         last_scheduled = self._jobs.last_scheduled
-        for decision in decide(self._jobs, self._roster.sightings(), self._rules, self._clock()):
+        decisions = decide(
+            self._jobs, self._roster.sightings(), self._rules, self._clock(), chance=self._chance
+        )
+        for decision in decisions:
             try:
                 sequence = await self._append(decision, last_scheduled)
             except ConflictError:

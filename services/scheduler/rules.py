@@ -1,13 +1,18 @@
 """The scheduler's decisions, pure: from the live jobs and the time to the events that should follow.
 
-The only place that knows how many attempts may run at once and how often a job is tried again.
+The only place that knows how many attempts may run at once, who is next, and how often a job is tried again.
+
+Priorities are strict: a place that is free goes to the highest priority that waits, and within it to the
+oldest request.  A job's place is that of its request, so a retry does not go to the end of the line.
+Nothing ages: while jobs of a higher priority keep all places taken, those of a lower one wait, for ever
+if need be.  A running attempt is never stopped for the sake of another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -21,8 +26,9 @@ from events.catalogue import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from events.catalogue import Priority
     from events.job import Attempt, Failure, Job
 
 Decision: TypeAlias = (
@@ -30,15 +36,23 @@ Decision: TypeAlias = (
 )
 
 
+Jitter: TypeAlias = Literal["none", "full"]
+
+_RANKS: Final[dict[Priority, int]] = {"high": 0, "normal": 1, "low": 2}
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """What the operator allows.
 
     `retry_delays_s[n]` is the wait before the retry after attempt n + 1; there are as many retries as
-    delays.  An executor that is silent for longer than `lease_s` has lost its attempts.
+    delays.  With `retry_jitter` "full" a wait is of any length up to that, each as likely as the other:
+    jobs that failed together do not come back together.  An executor that is silent for longer than
+    `lease_s` has lost its attempts.
     """
 
     running_max: int = 10
     retry_delays_s: tuple[float, ...] = (60.0, 120.0)
+    retry_jitter: Jitter = "none"
     lease_s: float = 15.0
 
 
@@ -53,17 +67,22 @@ class Sightings(msgspec.Struct, frozen=True, kw_only=True):
         return (now - max(self.last.get(executor, self.since), self.since)).total_seconds()
 
 
-def decide(jobs: Iterable[Job], sightings: Sightings, rules: Rules, now: datetime) -> list[Decision]:
+def decide(
+    jobs: Iterable[Job], sightings: Sightings, rules: Rules, now: datetime, *, chance: Callable[[], float]
+) -> list[Decision]:
     """The events that should follow, in order; empty when there is nothing to do.
 
-    `jobs` are the live ones in the order of their requests.  A job gets at most one decision a call: the
-    next call, which sees it, makes the next.
+    `jobs` are the live ones in the order of their requests; `chance` gives numbers in 0..1 for jitter.  A
+    job gets at most one decision a call: the next call, which sees it, makes the next.
     """
     jobs = list(jobs)
-    settled = [decision for job in jobs if (decision := _settle(job, sightings, rules, now))]
+    settled = [decision for job in jobs if (decision := _settle(job, sightings, rules, now, chance))]
     decided = {decision.job_id for decision in settled}
     free = rules.running_max - sum(job.current is not None and job.current.is_active for job in jobs)
-    ready = [job for job in jobs if job.job_id not in decided and _is_ready(job, now)]
+    ready = sorted(
+        (job for job in jobs if job.job_id not in decided and _is_ready(job, now)),
+        key=lambda job: _RANKS[job.priority],  # a stable sort: the oldest request first within a priority
+    )
     starts = [
         AttemptScheduled(job_id=job.job_id, attempt=len(job.attempts) + 1) for job in ready[: max(free, 0)]
     ]
@@ -79,7 +98,9 @@ def _is_ready(job: Job, now: datetime) -> bool:
     return job.status == "retrying" and (job.not_before is None or job.not_before <= now)
 
 
-def _settle(job: Job, sightings: Sightings, rules: Rules, now: datetime) -> Decision | None:
+def _settle(
+    job: Job, sightings: Sightings, rules: Rules, now: datetime, chance: Callable[[], float]
+) -> Decision | None:
     """What follows for a job from what has happened to it, places under the cap aside."""
     attempt = job.current
     if attempt is not None and attempt.status == "succeeded":
@@ -89,7 +110,7 @@ def _settle(job: Job, sightings: Sightings, rules: Rules, now: datetime) -> Deci
     if job.cancel_requested:
         return JobCancelled(job_id=job.job_id)
     if job.status == "running" and attempt is not None and attempt.failure is not None:
-        return _after_failure(job, attempt.failure, rules, now)
+        return _after_failure(job, attempt.failure, rules, now, chance)
     return None
 
 
@@ -106,12 +127,15 @@ def _lost(
     )
 
 
-def _after_failure(job: Job, failure: Failure, rules: Rules, now: datetime) -> RetryScheduled | JobFailed:
+def _after_failure(
+    job: Job, failure: Failure, rules: Rules, now: datetime, chance: Callable[[], float]
+) -> RetryScheduled | JobFailed:
     tried = len(job.attempts)
     if not failure.retryable:
         return JobFailed(job_id=job.job_id, reason=failure.reason, message=failure.message)
     if tried > len(rules.retry_delays_s):
         message = f"All {tried} attempts failed. The last: {failure.message}"
         return JobFailed(job_id=job.job_id, reason=failure.reason, message=message)
-    delay = timedelta(seconds=rules.retry_delays_s[tried - 1])
+    share = chance() if rules.retry_jitter == "full" else 1.0
+    delay = timedelta(seconds=rules.retry_delays_s[tried - 1] * share)
     return RetryScheduled(job_id=job.job_id, attempt=tried + 1, not_before=now + delay)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
+from services.environment import SettingError
 from services.scheduler.rules import Rules
 
 if TYPE_CHECKING:
     from services.environment import Environment
+    from services.scheduler.rules import Jitter
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +34,14 @@ def read(environment: Environment) -> Settings:
         rules=Rules(
             running_max=environment.integer("PODIUM_MAX_RUNNING", 10, at_least=1),
             retry_delays_s=environment.numbers("PODIUM_RETRY_DELAYS_S", (60.0, 120.0)),
+            retry_jitter=_jitter(environment),
             lease_s=environment.number("PODIUM_LEASE_S", 15.0, at_least=1),
         ),
     )
+
+
+def _jitter(environment: Environment) -> Jitter:
+    choice = environment.text("PODIUM_RETRY_JITTER", "none")
+    if choice not in {"none", "full"}:
+        raise SettingError(f"PODIUM_RETRY_JITTER should be none or full, not {choice!r}")
+    return cast("Jitter", choice)

@@ -130,7 +130,7 @@ async def test_the_process_starts_works_refuses_a_twin_and_ends_on_sigterm(
     assert failed.reason == "competition_not_found"
     twin = await start()
     _, said = await twin.communicate()
-    assert twin.returncode == 1
+    assert twin.returncode == 2
     assert b"PODIUM_EXECUTOR_ID" in said
     process.terminate()
     async with asyncio.timeout(15):

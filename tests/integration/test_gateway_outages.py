@@ -139,7 +139,7 @@ async def test_a_bad_setting_is_one_line() -> None:
     gateway = await process(NATS_URL="nats://127.0.0.1:1", DATABASE_URL=NO_POSTGRES, PODIUM_PORT="web")
     out, err = await gateway.communicate()
     assert (gateway.returncode, out) == (2, b"")
-    assert err.decode().splitlines() == ["gateway: PODIUM_PORT should be a whole number, not 'web'"]
+    assert err.decode().splitlines() == ["podium gateway: PODIUM_PORT should be a whole number, not 'web'"]
 
 
 async def test_a_stop_ends_streams_and_is_no_failure(nats_server: NatsServer) -> None:

@@ -1,4 +1,4 @@
-# ruff: noqa: TC001, TC002 - Litestar reads annotations as the program runs
+# ruff: noqa: TC001 - Litestar reads annotations as the program runs
 """Submit a competition: the one way a job comes to be."""
 
 from __future__ import annotations
@@ -7,19 +7,20 @@ import asyncio
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 
 import msgspec
 import structlog
 from litestar import Request, Response, post
 from litestar.middleware.rate_limit import RateLimitConfig
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
-from litestar.params import RawBody
+from litestar.params import HeaderParameter, RawBody
 
-from events.catalogue import JobRequested
+from events.catalogue import JobRequested, Priority
 from events.log import JobAt
 from services.gateway.competition_url import Competition, UrlError, parse
-from services.gateway.job_id import new_job_id
+from services.gateway.idempotency import KEY_PATTERN, request_once
+from services.gateway.job_id import keyed_job_id, new_job_id
 from services.gateway.parts import GivenParts
 from services.gateway.problems import FieldError, Problem, documented
 from services.gateway.view import events_url, status_url
@@ -30,14 +31,17 @@ if TYPE_CHECKING:
     from litestar.handlers import HTTPRouteHandler
 
 _EXAMPLE: Final = {"kaggle_url": "https://www.kaggle.com/competitions/titanic"}
+_TIME_LIMIT_S_MIN: Final = 60
 _AT_FIELD: Final = re.compile(r"(.*) - at `\$\.(.*)`", re.DOTALL)
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to solve, and how long an attempt should take."""
+    """What to solve, how long an attempt should take and may take at most, and how soon it is wanted."""
 
     kaggle_url: str
     budget_s: Annotated[int, msgspec.Meta(ge=30, le=86400)] | None = None
+    time_limit_s: Annotated[int, msgspec.Meta(ge=_TIME_LIMIT_S_MIN)] | None = None
+    priority: Priority = "normal"
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,9 +68,25 @@ class _RunOperation(Operation):
             maximum=86400,
             description="How long an attempt should take, in seconds.",
         )
+        time_limit = Schema(
+            type=[OpenAPIType.INTEGER, OpenAPIType.NULL],
+            minimum=_TIME_LIMIT_S_MIN,
+            description="When an attempt is stopped, in seconds; at most the operator's own limit.",
+        )
+        priority = Schema(
+            type=OpenAPIType.STRING,
+            enum=list(get_args(Priority)),
+            default="normal",
+            description="Higher ones start first, always; running attempts are left alone.",
+        )
         schema = Schema(
             type=OpenAPIType.OBJECT,
-            properties={"kaggle_url": url, "budget_s": budget},
+            properties={
+                "kaggle_url": url,
+                "budget_s": budget,
+                "time_limit_s": time_limit,
+                "priority": priority,
+            },
             required=["kaggle_url"],
             additional_properties=False,
             examples=[_EXAMPLE],
@@ -76,14 +96,31 @@ class _RunOperation(Operation):
         )
 
 
-async def run(request: Request[Any, Any, Any], body: RawBody, parts: GivenParts) -> Response[Accepted]:
-    """Solve a competition.  202 means that the request is stored and will not be lost."""
+async def run(
+    request: Request[Any, Any, Any],
+    body: RawBody,
+    parts: GivenParts,
+    idempotency_key: Annotated[
+        str | None,
+        HeaderParameter(
+            name="Idempotency-Key",
+            pattern=KEY_PATTERN,
+            description="However often it is sent, one job: 422 if it was sent with another request.",
+        ),
+    ] = None,
+) -> Response[Accepted]:
+    """Solve a competition.  202 means that the request is stored and will not be lost.
+
+    With an `Idempotency-Key` the same request can be sent again at any time, even after years: the answer
+    names the same job, with `Idempotency-Replayed: true`.  Keys of all clients are in one namespace.
+    """
     asked = _decode(request, body)
+    _check_limit(asked.time_limit_s, most_s=parts.settings.attempt_limit_s)
     local = parts.settings.competitions_dir
     competition = _competition(asked.kaggle_url, local_allowed=local is not None)
     if competition.source == "local" and local is not None:
         await asyncio.to_thread(_require_local, local, competition.slug)
-    job_id = new_job_id()
+    job_id = new_job_id() if idempotency_key is None else keyed_job_id(idempotency_key)
     structlog.contextvars.bind_contextvars(job_id=job_id)
     event = JobRequested(
         job_id=job_id,
@@ -91,15 +128,21 @@ async def run(request: Request[Any, Any, Any], body: RawBody, parts: GivenParts)
         source=competition.source,
         kaggle_url=competition.url,
         budget_s=asked.budget_s,
+        priority=asked.priority,
+        time_limit_s=asked.time_limit_s,
     )
-    await parts.link.append(event, expect=JobAt(sequence=0))
+    headers = {"Location": status_url(job_id)}
+    if idempotency_key is None:
+        await parts.link.append(event, expect=JobAt(sequence=0))
+    elif not await request_once(parts.link, event):
+        headers["Idempotency-Replayed"] = "true"
     accepted = Accepted(
         job_id=job_id,
         competition=competition.slug,
         status_url=status_url(job_id),
         events_url=events_url(job_id),
     )
-    return Response(accepted, headers={"Location": accepted.status_url})
+    return Response(accepted, headers=headers)
 
 
 def handler(submits_per_minute: int) -> HTTPRouteHandler:
@@ -146,6 +189,11 @@ def _unprocessable(field: str, message: str) -> Problem:
     detail = f"{field}: {message}" if field else message
     error = FieldError(field=field, message=message)
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, errors=[error])
+
+
+def _check_limit(time_limit_s: int | None, *, most_s: int) -> None:
+    if time_limit_s is not None and time_limit_s > most_s:
+        raise _unprocessable("time_limit_s", f"this server stops every attempt after {most_s} s")
 
 
 def _competition(url: str, *, local_allowed: bool) -> Competition:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -70,6 +71,24 @@ def test_late_words_of_an_attempt_that_is_over_change_nothing() -> None:
     assert replace(job_after(*history, succeeded(1), late), sequence=0) == replace(
         job_after(*history), sequence=0
     )
+
+
+def test_a_second_claim_of_a_running_attempt_is_none() -> None:
+    other = replace(started(), executor="x2", runtime="process")
+    assert job_after(scheduled(), started(), other).current == job_after(scheduled(), started()).current
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        ev.StageStarted(job_id="j1", attempt=1, stage="analysis"),
+        ev.AttemptFailed(job_id="j1", attempt=1, reason="r", message="m", retryable=True),
+        succeeded(),
+        LOST,
+    ],
+)
+def test_an_attempt_that_nobody_has_claimed_says_nothing(word: ev.Event) -> None:
+    assert replace(job_after(scheduled(), word), sequence=0) == replace(job_after(scheduled()), sequence=0)
 
 
 def test_a_second_attempt_beside_an_active_one_is_none() -> None:

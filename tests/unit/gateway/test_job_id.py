@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.job_id import new_job_id, parse_job_id, uuid7
+from services.gateway.job_id import keyed_job_id, new_job_id, parse_job_id, uuid7
 
 MS = st.integers(0, 2**48 - 1)
 RANDOM = st.integers(0, 2**74 - 1)
@@ -31,6 +31,17 @@ def test_new_ids_differ_and_are_read_back() -> None:
     made = {new_job_id() for _ in range(1000)}
     assert len(made) == 1000
     assert all(parse_job_id(job_id) == job_id for job_id in made)
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_a_key_has_one_id_and_another_key_another(key: str, other: str) -> None:
+    made = UUID(keyed_job_id(key))
+    assert (made.version, made.variant) == (8, "specified in RFC 4122")
+    assert (keyed_job_id(key) == keyed_job_id(other)) is (key == other)
+
+
+def test_the_id_of_a_key_never_changes() -> None:
+    assert keyed_job_id("order-1") == "2b97383d-2b50-8189-a7dc-04d5c84d3508"
 
 
 def test_an_id_is_read_in_either_case() -> None:

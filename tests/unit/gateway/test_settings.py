@@ -27,6 +27,7 @@ def test_everything_set(tmp_path: Path) -> None:
         "PODIUM_COMPETITIONS_DIR": str(tmp_path),
         "PODIUM_SUBMITS_PER_MINUTE": "0",
         "PODIUM_NATS_REPLICAS": "3",
+        "PODIUM_ATTEMPT_LIMIT_S": "600",
     }
     assert read(NEEDED | more) == Settings(
         nats_url="nats://n:4222",
@@ -37,6 +38,7 @@ def test_everything_set(tmp_path: Path) -> None:
         competitions_dir=tmp_path,
         submits_per_minute=0,
         nats_replicas=3,
+        attempt_limit_s=600,
     )
 
 

@@ -16,6 +16,7 @@ from tests.unit.events.strategies import JOB_ID, histories, without_nul
 
 KEY = UUID(JOB_ID)
 SCHEDULED = ev.AttemptScheduled(job_id=JOB_ID, attempt=1)
+STARTED = ev.AttemptStarted(job_id=JOB_ID, attempt=1, executor="x", runtime="docker", cpus=1, memory_bytes=1)
 FAILED = ev.AttemptFailed(
     job_id=JOB_ID, attempt=1, reason="out_of_memory", message="It took 5 GB.", retryable=True
 )
@@ -42,8 +43,8 @@ def test_a_new_jobs_row() -> None:
 
 
 def test_the_submission_is_that_of_a_job_that_succeeded() -> None:
-    assert row_of(KEY, job_after(SCHEDULED, SUCCEEDED, job_id=JOB_ID)).submission_path is None
-    ended = job_after(SCHEDULED, SUCCEEDED, ev.JobSucceeded(job_id=JOB_ID, attempt=1), job_id=JOB_ID)
+    assert row_of(KEY, job_after(SCHEDULED, STARTED, SUCCEEDED, job_id=JOB_ID)).submission_path is None
+    ended = job_after(SCHEDULED, STARTED, SUCCEEDED, ev.JobSucceeded(job_id=JOB_ID, attempt=1), job_id=JOB_ID)
     row = row_of(KEY, ended)
     assert (row.status, row.attempt, row.submission_path) == ("success", 1, "a/1/submission.csv")
     assert row.completed_at == ended.completed_at
@@ -53,10 +54,12 @@ def test_the_error_is_the_jobs_or_its_latest_attempts() -> None:
     retry = ev.RetryScheduled(job_id=JOB_ID, attempt=2, not_before=START)
     again = ev.AttemptScheduled(job_id=JOB_ID, attempt=2)
     over = ev.JobFailed(job_id=JOB_ID, reason="gave_up", message="Three times is enough.")
-    history = (SCHEDULED, FAILED, retry)
+    history = (SCHEDULED, STARTED, FAILED, retry)
     assert row_of(KEY, job_after(*history, job_id=JOB_ID)).error_message == "It took 5 GB."
     assert row_of(KEY, job_after(*history, again, job_id=JOB_ID)).error_message is None
-    assert row_of(KEY, job_after(SCHEDULED, FAILED, over, job_id=JOB_ID)).error_message == over.message
+    assert (
+        row_of(KEY, job_after(SCHEDULED, STARTED, FAILED, over, job_id=JOB_ID)).error_message == over.message
+    )
 
 
 def test_only_jobs_that_changed_are_told() -> None:

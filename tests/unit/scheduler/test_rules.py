@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
+from functools import partial
+
+from msgspec.structs import replace
 
 from events.catalogue import (
     AttemptFailed,
@@ -16,8 +20,11 @@ from events.catalogue import (
     JobSucceeded,
     RetryScheduled,
 )
-from services.scheduler.rules import Rules, Sightings, decide
+from services.scheduler import rules
+from services.scheduler.rules import Rules, Sightings
 from tests.history import START, job_after
+
+decide = partial(rules.decide, chance=lambda: 0.5)
 
 RULES = Rules()
 NOW = START + timedelta(minutes=10)
@@ -66,6 +73,25 @@ def test_places_go_to_the_oldest_jobs_and_only_as_many_as_are_free() -> None:
     assert decide([*running, *queued], ALIVE, RULES, NOW) == [scheduled(job_id="q0"), scheduled(job_id="q1")]
 
 
+def test_a_higher_priority_starts_first_and_the_oldest_request_first_within_one() -> None:
+    asked = {"a": "low", "b": "normal", "c": "high", "d": "low", "e": "high", "f": "normal"}
+    jobs = [replace(job_after(job_id=name), priority=priority) for name, priority in asked.items()]
+    started = decide(jobs, ALIVE, RULES, NOW)
+    assert "".join(one.job_id for one in started) == "cebfad"
+
+
+def test_a_retry_keeps_its_place_before_later_requests() -> None:
+    retry = job_after(*one_failed_attempt(1), RetryScheduled(job_id="j1", attempt=2, not_before=NOW))
+    jobs = [job_after(job_id="older"), retry, job_after(job_id="younger")]
+    assert decide(jobs, ALIVE, Rules(running_max=2), NOW) == [scheduled(job_id="older"), scheduled(2)]
+
+
+def test_a_running_attempt_is_left_alone_whatever_waits() -> None:
+    low = replace(job_after(scheduled(job_id="l"), started(job_id="l"), job_id="l"), priority="low")
+    high = replace(job_after(job_id="h"), priority="high")
+    assert decide([low, high], ALIVE, Rules(running_max=1), NOW) == []
+
+
 def test_nothing_starts_while_all_places_are_taken() -> None:
     claimed = [job_after(scheduled(job_id=f"r{n}"), job_id=f"r{n}") for n in range(10)]
     assert decide([*claimed, job_after(job_id="q")], ALIVE, RULES, NOW) == []
@@ -105,6 +131,19 @@ def test_the_third_failure_is_the_last_and_says_so() -> None:
     assert isinstance(decision, JobFailed)
     assert decision.reason == "crash"
     assert decision.message == "All 3 attempts failed. The last: It broke."
+
+
+def test_with_full_jitter_a_retry_waits_for_any_part_of_its_delay_as_chance_has_it() -> None:
+    job = job_after(*one_failed_attempt(1))
+    full = Rules(retry_jitter="full")
+    due = [
+        decide([job], ALIVE, full, NOW, chance=random.Random(seed).random)[0].not_before
+        for seed in (*range(20), *range(20))
+    ]
+    assert due[:20] == due[20:]
+    assert len(set(due)) == 20
+    assert min(due) < NOW + timedelta(seconds=15) < NOW + timedelta(seconds=45) < max(due)
+    assert max(due) < NOW + timedelta(seconds=60)
 
 
 def test_a_failure_that_would_repeat_itself_is_final() -> None:
