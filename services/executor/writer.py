@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from events.catalogue import AttemptStarted, Event
     from events.job import Job
     from events.log import Log
+    from events.recorded import Recorded
 
 _PAUSE_S: Final = 0.2
 _PAUSE_MAX_S: Final = 2.0
@@ -56,7 +57,7 @@ class AttemptWriter:
         except ConflictError:
             self._is_ours = False
         except UnavailableError:
-            job, stored = await self._look_for(event)
+            job, stored = await self._look_for(event, at_least=self._sequence)
             self._is_ours = stored and self._runs_here(job)
         return self._is_ours
 
@@ -74,9 +75,10 @@ class AttemptWriter:
             try:
                 self._sequence = await self._events.append(event, expect=JobAt(sequence=self._sequence))
             except (ConflictError, UnavailableError) as error:
-                if isinstance(error, UnavailableError):
+                overtaken = isinstance(error, ConflictError)
+                if not overtaken:
                     await asyncio.sleep(_PAUSE_S)
-                job, stored = await self._look_for(event)
+                job, stored = await self._look_for(event, at_least=self._sequence + overtaken)
                 # What came after our event counts too: it may have ended the attempt.
                 self._is_ours = self._runs_here(job)
                 if stored:
@@ -87,27 +89,31 @@ class AttemptWriter:
                 return True
         return False
 
-    async def _look_for(self, event: Event) -> tuple[Job | None, bool]:
+    async def _look_for(self, event: Event, *, at_least: int) -> tuple[Job, bool]:
         """The job as it is now, and whether the event is among what was new."""
+        known = self._sequence
+        job, records = await self._read(at_least)
+        self._sequence = job.sequence
+        self.cancel_requested = self.cancel_requested or job.cancel_requested
+        return job, any(record.sequence > known and record.event == event for record in records)
+
+    async def _read(self, at_least: int) -> tuple[Job, list[Recorded]]:
+        """The job and its events, as new as is known to be there: a replica that lags may answer."""
         pause_s = _PAUSE_S
         while True:
             try:
                 records = await self._events.read_job(self._job_id)
+                job = fold(records)
+                if job is not None and job.sequence >= at_least:
+                    return job, records
+                _log.warning("log_lags", known=at_least, retry_in_s=pause_s)
             except UnavailableError as error:
                 _log.warning("log_unavailable", error=str(error), retry_in_s=pause_s)
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, _PAUSE_MAX_S)
-                continue
-            stored = any(record.sequence > self._sequence and record.event == event for record in records)
-            job = fold(records)
-            if job is not None:
-                # A read may be served by a replica that lags: it takes nothing back.
-                self._sequence = max(self._sequence, job.sequence)
-                self.cancel_requested = self.cancel_requested or job.cancel_requested
-            return job, stored
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _PAUSE_MAX_S)
 
-    def _runs_here(self, job: Job | None) -> bool:
-        current = job.current if job and not job.has_ended else None
+    def _runs_here(self, job: Job) -> bool:
+        current = None if job.has_ended else job.current
         return (
             current is not None
             and current.number == self._attempt

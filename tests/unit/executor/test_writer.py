@@ -142,6 +142,28 @@ async def test_an_attempt_that_was_lost_before_its_writer_could_look_is_left_alo
     assert await events_of(log, "a") == before
 
 
+class OldReads(FlakyLog):
+    """A log whose next reads are served by a replica that lags: it shows so many events of the job."""
+
+    def __init__(self, log: FlakyLog, *shown: int) -> None:
+        super().__init__(log)
+        self._shown = list(shown)
+
+    async def read_job(self, job_id: str) -> list[Recorded]:
+        records = await super().read_job(job_id)
+        return records[: self._shown.pop(0)] if self._shown else records
+
+
+async def test_an_old_read_fences_nobody_and_repeats_nothing(log: FlakyLog) -> None:
+    writer = await writer_on(log)
+    assert await writer.claim(started())
+    assert await writer.append(STAGE)
+    await log.append(JobCancelRequested(job_id="a"), expect=JobAt(sequence=4))
+    writer._events = OldReads(log, 2, 3, 4)
+    assert await writer.append(STAGE)
+    assert (await events_of(log, "a"))[3:] == [STAGE, JobCancelRequested(job_id="a"), STAGE]
+
+
 async def test_nothing_is_written_to_an_attempt_of_somebody_else(log: FlakyLog) -> None:
     mine, theirs = await writer_on(log, "one"), await writer_on(log, "two")
     assert await theirs.claim(started("two"))
