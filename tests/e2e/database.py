@@ -1,7 +1,8 @@
-"""A Postgres that a test can kill and start again on the same data."""
+"""Databases for stacks: one of the suite's server, and a server that a test can kill and start again."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -9,6 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
 
 from cli.embedded.postgres import Postgres
 from tests.e2e.stack import wait_for
@@ -38,3 +43,18 @@ def own_postgres() -> Iterator[tuple[KillablePostgres, str]]:
     finally:
         server.stop()
         shutil.rmtree(folder)
+
+
+@contextmanager
+def own_database(postgres_url: str) -> Iterator[str]:
+    """An empty database on a server, for as long as a stack of many tests needs it."""
+    name = f"test_{uuid4().hex}"
+
+    async def do(statement: str) -> None:
+        admin = await asyncpg.connect(postgres_url)
+        await admin.execute(statement)
+        await admin.close()
+
+    asyncio.run(do(f"CREATE DATABASE {name}"))
+    yield urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
+    asyncio.run(do(f"DROP DATABASE {name} WITH (FORCE)"))
