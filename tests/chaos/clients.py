@@ -1,4 +1,4 @@
-"""Clients as they should be written: they submit again where the answer was lost, and watch without a gap."""
+"""Clients as they should be written: they submit again with the same key, and watch without a gap."""
 
 from __future__ import annotations
 
@@ -28,8 +28,7 @@ class Clients:
         self._watching: list[asyncio.Task[None]] = []
         self.accepted: dict[str, int] = {}
         self.seen: dict[str, list[int]] = {}
-        self.ambiguous = 0
-        self.retried = 0
+        self.unsure = 0
         self.resumed = 0
         self.cancelled: set[str] = set()
 
@@ -40,17 +39,14 @@ class Clients:
         while True:
             try:
                 answer = await self._http.post(f"{self._url()}/run", json=body, headers=headers)
-            except httpx.ConnectError:
-                pass
             except httpx.TransportError:
-                self.ambiguous += 1
+                pass
             else:
                 if answer.status_code == httpx.codes.ACCEPTED:
                     break
                 assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE, answer.text
                 assert int(answer.headers["Retry-After"]) >= 1
-                self.ambiguous += 1
-            self.retried += 1
+            self.unsure += 1
             await asyncio.sleep(_AGAIN_S)
         job_id: str = answer.json()["job_id"]
         self.accepted[job_id] = number

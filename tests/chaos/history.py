@@ -33,15 +33,14 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 class History(msgspec.Struct, frozen=True, kw_only=True):
     """All that is left of a run.
 
-    `accepted` are the jobs that a client has a 202 for, `ambiguous` counts the requests to submit whose
-    fate the client was not told; `seen` has the sequences that the watcher of each job was given.
+    `accepted` are the jobs that a client has a 202 for; `seen` has the sequences that the watcher of each
+    was given.
     """
 
     records: tuple[Recorded, ...]
     rows: dict[str, Job]
     marks: tuple[Mark, ...]
     accepted: frozenset[str]
-    ambiguous: int
     seen: dict[str, list[int]]
 
 

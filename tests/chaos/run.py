@@ -54,7 +54,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to judge, and what was done to bring it about.
 
     `outages_s` are times without a gateway that takes jobs; `own_ends` the last words of parts that ended
-    without having been killed; `retried` and `resumed` count requests and streams that began anew.
+    without having been killed; `unsure` counts requests to submit that were sent again, because nobody told
+    their fate, `resumed` streams that began anew.
     """
 
     history: History
@@ -62,7 +63,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     outages_s: tuple[float, ...]
     own_ends: tuple[str, ...]
     cancelled: frozenset[str]
-    retried: int
+    unsure: int
     resumed: int
     settled_s: float
 
@@ -109,7 +110,6 @@ async def _in_trouble(plan: Plan, stack: Stack, postgres: KillablePostgres, mark
         calm_at = loop.time()
         async with asyncio.timeout(plan.settle_s):
             await clients.all_seen()
-        # A job that no client was told of has no watcher.
         records = await read_log(stack.nats.url)
         settled_s = loop.time() - calm_at
         rows = await read_rows(stack.database_url, last=records[-1].sequence)
@@ -123,14 +123,13 @@ async def _in_trouble(plan: Plan, stack: Stack, postgres: KillablePostgres, mark
             rows=rows,
             marks=read_marks(marks),
             accepted=frozenset(clients.accepted),
-            ambiguous=clients.ambiguous,
             seen=clients.seen,
         ),
         faults=tuple(trouble.done),
         outages_s=tuple(outages),
         own_ends=tuple(trouble.own_ends),
         cancelled=frozenset(clients.cancelled),
-        retried=clients.retried,
+        unsure=clients.unsure,
         resumed=clients.resumed,
         settled_s=settled_s,
     )

@@ -55,9 +55,8 @@ def _losses(history: History) -> Iterator[str]:
     jobs = by_job(history.records)
     for job_id in history.accepted - jobs.keys():
         yield f"{job_id} was accepted and is not in the log"
-    unasked = len(jobs.keys() - history.accepted)
-    if unasked > history.ambiguous:
-        yield f"{unasked} jobs are in the log that nobody was told of, of {history.ambiguous} unsure requests"
+    for job_id in jobs.keys() - history.accepted:
+        yield f"{job_id} is in the log twice over: nobody was told of it"
     for job_id, records in jobs.items():
         ends = [type(record.event).__name__ for record in records if isinstance(record.event, _JOB_ENDS)]
         if len(ends) != 1:
