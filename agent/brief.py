@@ -17,7 +17,7 @@ each class, or a number."""
 
 ColumnKind: TypeAlias = Literal["numeric", "categorical", "text", "datetime", "boolean"]
 
-Scheme: TypeAlias = Literal["kfold", "stratified", "group", "time"]
+Scheme: TypeAlias = Literal["kfold", "stratified", "group", "time", "blocks"]
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,13 +74,15 @@ class Validation(msgspec.Struct, frozen=True, kw_only=True):
     """How train is split for cross-validation, and why; `column` is the group or the time, if any.
 
     Where two columns together make the group, `second_column` is the other one; `column` alone is then a
-    coarser group that keeps the same rows apart.
+    coarser group that keeps the same rows apart.  `gap` is how long the stretches are that test takes out
+    of train's time (scheme `blocks`): seconds where `column` holds dates, else in its own unit.
     """
 
     scheme: Scheme
     reason: str
     column: str | None = None
     second_column: str | None = None
+    gap: float | None = None
 
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):

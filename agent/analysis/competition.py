@@ -113,7 +113,9 @@ def state(
         classes=classes,
         positive_label=positive,
         metric=metric,
-        validation=choose_validation(tables.train, tables.test, task=form.task, features=features),
+        validation=choose_validation(
+            tables.train, tables.test, task=form.task, features=features, id_column=id_column
+        ),
         features=features,
         dropped=dropped,
         notes=tuple(_notes(tables, names, guess)),

@@ -1,6 +1,7 @@
 """Decides how train is split for cross-validation, so that its scores foretell those on test.
 
-What keeps test apart from train must keep the folds apart: later dates, or whole groups of rows.
+What keeps test apart from train must keep the folds apart: later dates, stretches of time that train lacks,
+or whole groups of rows.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from agent.analysis.stretches import span_in_words, stretch_of_test
 from agent.brief import Feature, Task, Validation
 from agent.dates import date_format, parse_dates
 
@@ -20,52 +22,94 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Codes = NDArray[np.int64]
+    Moments = NDArray[np.float64]
 
 _GROUPS_MIN: Final = 10
 _TEST_GROUPS_MIN: Final = 5
 _ROWS_PER_GROUP_MIN: Final = 2
 _PAIR_COLUMNS_MAX: Final = 24
+_NUMBERED_TIMES_MIN: Final = 5
 
 
 def choose_validation(
-    train: pl.DataFrame, test: pl.DataFrame, *, task: Task, features: Sequence[Feature]
+    train: pl.DataFrame,
+    test: pl.DataFrame,
+    *,
+    task: Task,
+    features: Sequence[Feature],
+    id_column: str | None = None,
 ) -> Validation:
     """The scheme for typed frames `train` and `test`, with its reason in a sentence.
 
-    By time where all of test is later than all of train; by group where a column (or two together) takes
-    repeated values in train, none of which is in test; else stratified by class, or plain.
+    By time where all of test is later than all of train, by a date or a number that counts it; in blocks
+    where test takes stretches out of train's time; by group where a column (or two together) takes repeated
+    values in train, none of which is in test; else stratified by class, or plain.
     """
-    dates = [feature.name for feature in features if feature.kind == "datetime"]
-    between: str | None = None
-    for name in dates:
-        order = _time_order(train, test, name)
-        if order == "after":
-            reason = f"Every {name} in test is later than all in train: validate on the latest rows too."
-            return Validation(scheme="time", column=name, reason=reason)
-        between = between or (name if order == "between" else None)
+    dates = _timelines(train, test, [each.name for each in features if each.kind == "datetime"])
+    numbers = _timelines(train, test, [each.name for each in features if each.kind == "numeric"])
+    found = _later(dates, once=True) or _later(numbers, once=False) or _blocks(dates, dated=True)
+    if found is not None:
+        return found
     group = _group(train, test, [feature.name for feature in features if _may_group(feature)])
     if group is not None:
         name = " and ".join(group)
         reason = f"No {name} of test is in train, where each has several rows: keep its rows in one fold."
         second = group[1] if len(group) > 1 else None
         return Validation(scheme="group", column=group[0], second_column=second, reason=reason)
-    aside = f"; {between} does not, as test's dates lie among train's" if between else ""
+    counted = numbers | _timelines(train, test, [id_column] if id_column in test.columns else [])
+    found = _blocks(counted, dated=False)
+    if found is not None:
+        return found
+    among = next(iter(dates), None)
+    aside = f"; {among} does not, as test's dates lie among train's" if among else ""
     apart = f"No column keeps test apart from train{aside}"
     if task == "regression":
         return Validation(scheme="kfold", reason=f"{apart}: shuffled folds.")
     return Validation(scheme="stratified", reason=f"{apart}: shuffled folds with the shares of the classes.")
 
 
-def _time_order(train: pl.DataFrame, test: pl.DataFrame, name: str) -> str | None:
-    """How test's times stand to train's: after, between, or None where the column holds no times."""
-    past, future = train[name].drop_nulls(), test[name].drop_nulls()
-    if past.is_empty() or future.is_empty():
-        return None
-    written = date_format(pl.concat([past, future]))
-    if written is None:
-        return None
-    start, end = parse_dates(future, written).sort()[0], parse_dates(past, written).sort()[-1]
-    return "after" if start > end else "between"
+def _timelines(
+    train: pl.DataFrame, test: pl.DataFrame, names: Sequence[str | None]
+) -> dict[str, tuple[Moments, Moments]]:
+    """The moments of train and of test, by column: seconds of dates, numbers as they are."""
+    found: dict[str, tuple[Moments, Moments]] = {}
+    for name in names:
+        if name is None or name not in train.columns:
+            continue
+        past, future = train[name].drop_nulls(), test[name].drop_nulls()
+        if past.is_empty() or future.is_empty():
+            continue
+        if past.dtype == pl.String and future.dtype == pl.String:
+            written = date_format(pl.concat([past, future]))
+            if written is None:
+                continue
+            past, future = (parse_dates(cells, written).dt.epoch("s") for cells in (past, future))
+        elif not (past.dtype.is_numeric() and future.dtype.is_numeric()):
+            continue
+        found[name] = (past.cast(pl.Float64).to_numpy(), future.cast(pl.Float64).to_numpy())
+    return found
+
+
+def _later(timelines: dict[str, tuple[Moments, Moments]], *, once: bool) -> Validation | None:
+    """By time, where all of test is later; a mere number must be a count, each seen again, unless `once`."""
+    for name, (past, future) in timelines.items():
+        moments = np.unique(past)
+        counts = once or (len(moments) >= _NUMBERED_TIMES_MIN and len(moments) < len(past) / 2)
+        if counts and len(moments) > 1 and future.min() > past.max():
+            reason = f"Every {name} in test is later than all in train: validate on the latest rows too."
+            return Validation(scheme="time", column=name, reason=reason)
+    return None
+
+
+def _blocks(timelines: dict[str, tuple[Moments, Moments]], *, dated: bool) -> Validation | None:
+    """In blocks, where test takes stretches out of train's time."""
+    for name, (past, future) in timelines.items():
+        gap = stretch_of_test(past, future)
+        if gap is not None:
+            length = span_in_words(gap, dated=dated)
+            reason = f"By {name}, test takes stretches of about {length} out of train: folds do the same."
+            return Validation(scheme="blocks", column=name, gap=gap, reason=reason)
+    return None
 
 
 def _may_group(feature: Feature) -> bool:

@@ -29,15 +29,25 @@ _PIECES: Final = (
     ("codegen/templates/features", "Features"),
     ("codegen/templates/texts", "Features from text and from the target"),
     ("codegen/templates/folds", "Folds"),
-    ("codegen/templates/boosting", "Models"),
+    ("codegen/templates/lessons", "Models"),
+    ("codegen/templates/boosting", ""),
+    ("codegen/templates/plain_models", ""),
     ("codegen/templates/losses", "How good a model is"),
     ("codegen/templates/decisions", "From predictions to answers"),
     ("codegen/templates/choices", "Putting it together"),
     ("codegen/templates/pace", ""),
+    ("codegen/templates/blending", ""),
+    ("codegen/templates/pool", ""),
     ("codegen/templates/validation", ""),
     ("codegen/templates/run", ""),
 )
-_FITTERS: Final = {"LightGBM": "fit_lightgbm", "XGBoost": "fit_xgboost"}
+_FITTERS: Final = {
+    "LightGBM": "fit_lightgbm",
+    "XGBoost": "fit_xgboost",
+    "Linear": "fit_linear",
+    "ExtraTrees": "fit_extra_trees",
+    "Neighbours": "fit_neighbours",
+}
 _LINT_REMARK: Final = re.compile(r"\s+# (noqa|type: ignore).*$", re.MULTILINE)
 
 
@@ -208,11 +218,14 @@ def _config(brief: Brief, plan: Plan) -> str:
         "metric": _literal(brief.metric.name),
         "folds": _literal(plan.folds),
         "split_columns": _literal(plan.split_columns),
+        "gap": _literal(brief.validation.gap or 0.0),
         "log_target": _literal(plan.objective.target == "log_target"),
         "lightgbm": _literal(plan.boosting.lightgbm),
         "xgboost": _literal(plan.boosting.xgboost),
         "rounds": _literal(plan.boosting.rounds),
         "patience": _literal(plan.boosting.patience),
+        "passes": _literal(plan.passes),
+        "rows_max": _literal(plan.rows_max),
         "seconds": _literal(round(plan.seconds, 1)),
         "threads": _literal(plan.threads),
         "seed": _literal(plan.seed),

@@ -16,7 +16,7 @@ from agent.planning.objective import Objective, objective_of
 if TYPE_CHECKING:
     from agent.brief import Brief, Feature, Validation
 
-Member: TypeAlias = Literal["LightGBM", "XGBoost"]
+Member: TypeAlias = Literal["LightGBM", "XGBoost", "Linear", "ExtraTrees", "Neighbours"]
 
 _CODES_MAX: Final = 60
 """A category of more values is given the target's means instead of codes of its own."""
@@ -29,6 +29,13 @@ _SMALL_ROWS: Final = 2_000
 _FEW_ROWS: Final = 5_000
 _OUTPUTS_ENCODED_MAX: Final = 12
 """With more classes a column of means for each of them and each category would drown the rest."""
+
+_CELLS_MAX: Final = 60_000_000
+"""Numbers in the table learnt from, 4 bytes each and several copies: more rows than fit are sampled."""
+
+_PASS_S: Final = 20.0
+_PASSES_MAX: Final = 10
+_NEIGHBOURS_ROWS_MAX: Final = 20_000
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +60,7 @@ class Boosting(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Every choice made before training; `reasons` says why, by the name of the choice.
 
+    All `members` are fitted, then again from other seeds, `passes` times at most, to at most `rows_max` rows.
     `seconds` is what solution.py may take, `threads` how many processors it may use.
     """
 
@@ -67,6 +75,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     split_columns: tuple[str, ...]
     members: tuple[Member, ...]
     boosting: Boosting
+    passes: int
+    rows_max: int
     seconds: float
     threads: int
     seed: int
@@ -90,10 +100,12 @@ def make_plan(brief: Brief, means: Means, *, target_min: float | None) -> Plan:
     folds = _folds(brief.train.rows, means.seconds)
     split, learn_from, for_test = _split(brief)
     boosting = _boosting(objective, brief, outputs, means)
+    passes = int(min(_PASSES_MAX, max(1.0, means.seconds // _PASS_S)))
     reasons = why | {
         "folds": f"{folds} folds: {brief.train.rows} rows and {means.seconds:.0f} s for training.",
         "split": brief.validation.reason,
-        "members": "Two libraries of boosted trees err differently; their mix is chosen out of fold.",
+        "members": "Kinds of models that err differently; the mix for a fold is chosen on the other folds.",
+        "passes": f"Each kind from up to {passes} seeds while time lasts: their mean errs less than one.",
         "steps": f"{len(brief.features)} columns, by kind; rare or many values get the target's means.",
         "boosting": f"Learning rate {boosting.lightgbm['learning_rate']}: so much data, so much time.",
     }
@@ -107,8 +119,10 @@ def make_plan(brief: Brief, means: Means, *, target_min: float | None) -> Plan:
         for_test=for_test,
         folds=folds,
         split_columns=_split_columns(brief.validation),
-        members=("LightGBM", "XGBoost"),
+        members=_members(brief, outputs, means),
         boosting=boosting,
+        passes=passes,
+        rows_max=max(1_000, _CELLS_MAX // max(1, len(brief.features) + 10)),
         seconds=means.seconds,
         threads=means.threads,
         seed=means.seed,
@@ -126,6 +140,7 @@ def safer(plan: Plan, seconds: float) -> Plan:
         encoders=(),
         members=("LightGBM",),
         folds=min(3, plan.folds),
+        passes=1,
         seconds=seconds,
         reasons=plan.reasons | {"members": "The first script failed: one library, numbers and codes only."},
     )
@@ -186,10 +201,26 @@ def _feature_steps(columns: Columns, outputs: int) -> tuple[tuple[str, ...], tup
     )
 
 
+def _members(brief: Brief, outputs: int, means: Means) -> tuple[Member, ...]:
+    """Boosted trees always; the others, which cannot stop half way, where they are quick."""
+    cells = brief.train.rows * len(brief.features)
+    load = cells / means.seconds / means.threads
+    members: list[Member] = ["LightGBM", "XGBoost"]
+    if load * outputs < 50_000:
+        members.append("Linear")
+    if load < 100_000:
+        members.append("ExtraTrees")
+    if load < 100_000 and brief.train.rows < _NEIGHBOURS_ROWS_MAX:
+        members.append("Neighbours")
+    return tuple(members)
+
+
 def _folds(rows: int, seconds: float) -> int:
-    """Five, as is usual; fewer where each would have too few rows or too little time."""
-    if seconds < _QUICK_BUDGET_S / 2 or rows < 30:
+    """Five, as is usual; fewer where rows or time are short, more where rows are few and time is not."""
+    if seconds < _QUICK_BUDGET_S / 3 or rows < 30:
         return 3
+    if rows < _FEW_ROWS and seconds > _QUICK_BUDGET_S:
+        return 8
     return 4 if seconds <= _QUICK_BUDGET_S and rows > 100_000 else 5
 
 
@@ -197,6 +228,8 @@ def _split(brief: Brief) -> tuple[str, str, str]:
     match brief.validation.scheme:
         case "group":
             return "group_folds", "others", "mean_of_folds"
+        case "blocks":
+            return "block_folds", "others", "mean_of_folds"
         case "time":
             return "time_folds", "earlier", "fitted_on_all"
         case "stratified":
@@ -206,7 +239,7 @@ def _split(brief: Brief) -> tuple[str, str, str]:
 
 
 def _split_columns(validation: Validation) -> tuple[str, ...]:
-    if validation.scheme not in {"group", "time"}:
+    if validation.scheme not in {"group", "time", "blocks"}:
         return ()
     return tuple(column for column in (validation.column, validation.second_column) if column is not None)
 

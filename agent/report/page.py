@@ -148,8 +148,8 @@ def _validated(brief: Brief, plan: Plan) -> str:
         f"<p>{plan.folds} folds, scheme {brief.validation.scheme}{column}: "
         f"{escape(brief.validation.reason)}</p>"
         "<p>Scores are the competition's metric on out-of-fold predictions, computed apart from the script "
-        "that made them. A fold also told its own models when to stop, and all folds chose the mix of "
-        "models, so expect the score on Kaggle to be slightly worse.</p>"
+        "that made them. No row had a say in its own: how long a fold's models learn, their mix and the "
+        "thresholds were chosen on the other folds. The spread of the folds shows what chance does.</p>"
     )
 
 

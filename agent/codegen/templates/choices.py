@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from agent.codegen.templates.boosting import Lesson, Model
 from agent.codegen.templates.config import Config
 from agent.codegen.templates.decisions import Cells, Raw
 from agent.codegen.templates.features import Block, Encoder
+from agent.codegen.templates.lessons import Lesson, Model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class Choices:
     encoders: tuple[Callable[[pl.DataFrame, Config], Encoder], ...]
     split: Callable[[pl.DataFrame, NDArray[np.float64], Config], NDArray[np.int64]]
     learn_from: Callable[[NDArray[np.int64], int], NDArray[np.int64]]
-    for_test: Callable[[list[Model], Callable[[int], Model]], NDArray[np.float64]]
+    for_test: Callable[..., NDArray[np.float64]]
     loss: Callable[[NDArray[np.float64], NDArray[np.float64]], float]
     decide: Callable[[Raw, Config], tuple[Cells, Cells]]
     members: dict[str, Callable[[Lesson, Config], Model]]

@@ -35,11 +35,14 @@ class Config:
     metric: str
     folds: int
     split_columns: tuple[str, ...]  # the group, or the time, that folds respect
+    gap: float  # how long the stretches are that test takes out of train's time; 0 where it takes none
     log_target: bool  # learn log(1 + y)
     lightgbm: dict[str, Any]
     xgboost: dict[str, Any]
     rounds: int  # boosting rounds at most
-    patience: int  # rounds without gain on the held-back fold before a model stops
+    patience: int  # rounds without gain on the held-back rows before a model stops
+    passes: int  # how often all models are fitted, each time from another seed
+    rows_max: int  # rows of train to learn from at most
     seconds: float
     threads: int
     seed: int

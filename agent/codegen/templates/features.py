@@ -23,9 +23,9 @@ class Block:
     categorical: bool = False
 
 
-Encoder: TypeAlias = Callable[[NDArray[np.float64], NDArray[np.int64]], Block]
-"""(target of the training rows, rows to learn from) -> columns for all rows.  A row that is learnt from
-gets the value of a model that did not see it."""
+Encoder: TypeAlias = Callable[[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]], Block]
+"""(target of the training rows, rows to learn from, the fold of each of these) -> columns for all rows.  A
+row that is learnt from gets the value of a model that saw nothing of its fold."""
 
 
 def block(columns: dict[str, NDArray[np.float64]], rows: int, *, categorical: bool = False) -> Block:

@@ -9,6 +9,7 @@ class Pace:
     """Says how far the run has come, at most once a second, and shares out the time that is left."""
 
     end: float  # time.monotonic() when the last model must be done
+    whole: float  # seconds from the start to that end
     fits: int = 1  # models to fit
     done: int = 0
     said: float = field(default=0.0)
@@ -22,6 +23,14 @@ class Pace:
         """A line about the model being fitted, left out where the last was less than a second ago."""
         if time.monotonic() - self.said > 1.0 or part == 0.0:
             self.say(0.15 + 0.8 * min(1.0, (self.done + part) / self.fits), message)
+
+    def now(self) -> float:
+        """The clock that `end` is told by."""
+        return time.monotonic()
+
+    def left(self) -> float:
+        """Seconds until the last model must be done."""
+        return self.end - time.monotonic()
 
     def until(self) -> float:
         """When the model that starts now must stop: an equal share of what is left."""

@@ -14,8 +14,9 @@ from agent.codegen.templates.choices import Choices
 from agent.codegen.templates.config import Config
 from agent.codegen.templates.decisions import Raw
 from agent.codegen.templates.pace import Pace
+from agent.codegen.templates.pool import Pool
 from agent.codegen.templates.tables import read, stripped, submission_order
-from agent.codegen.templates.validation import blended, cross_validate, prepare
+from agent.codegen.templates.validation import Problem, Trial, prepare
 
 
 def write_table(path: Path, columns: dict[str, list[str]]) -> None:
@@ -71,6 +72,59 @@ def write_importance(folder: Path, gains: list[dict[str, float]]) -> None:
     )
 
 
+def one_pass(
+    name: str, number: int, *, problem: Problem, config: Config, choices: Choices, pace: Pace, hurry: bool
+) -> list[tuple[Raw, dict[str, float]]] | None:
+    """One kind of model on every target, from the seed of a pass; None where time runs out, given a hurry."""
+    found = []
+    for which in range(len(config.targets)):
+        trial = Trial(
+            problem=problem,
+            config=config,
+            choices=choices,
+            pace=pace,
+            name=name,
+            which=which,
+            seed=config.seed + number,
+        )
+        result = trial.run(hurry=hurry)
+        if result is None:
+            pace.say(0.9, f"no time for {name} on all folds")
+            return None
+        found.append(result)
+    return found
+
+
+def learn(problem: Problem, answer: Answer, config: Config, choices: Choices, pace: Pace) -> None:
+    """Fit every kind of model, then more of those that count; write the best mix so far after each."""
+    fits = len(config.targets) * (int(problem.fold.max()) + 1)
+    pace.fits = fits * len(choices.members)
+    pool = Pool(config=config, choices=choices)
+    gains: list[dict[str, float]] = []
+    best = float("inf")
+    for number in range(config.passes):
+        for name in choices.members:
+            if not pool.worth_fitting(name, pace):
+                continue
+            if number:
+                pace.fits = pace.done + fits
+            before, hurry = pace.now(), bool(pool.passes)
+            found = one_pass(
+                name, number, problem=problem, config=config, choices=choices, pace=pace, hurry=hurry
+            )
+            if found is None:
+                continue
+            pool.add(name, [raw for raw, _ in found], seconds=pace.now() - before)
+            gains += [gain for _, gain in found if sum(gain.values())]
+            answer.write(name.lower(), pool.mean(name), config, choices)
+            mixed, words, loss = pool.mixed()
+            pace.say(0.15 + 0.8 * min(1.0, pace.done / pace.fits), words)
+            if loss <= best:
+                best = loss
+                answer.write("", mixed, config, choices)
+                write_importance(answer.folder, gains)
+
+
 def main(config: Config, choices: Choices) -> None:
     """Solve the competition: read, learn, and write submission.csv beside the out-of-fold predictions."""
     started = time.monotonic()
@@ -81,34 +135,12 @@ def main(config: Config, choices: Choices) -> None:
     given = options.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
 
-    pace = Pace(end=started + 0.88 * given.seconds)
+    pace = Pace(end=started + 0.88 * given.seconds, whole=0.88 * given.seconds)
     pace.say(0.01, "reading the tables")
     train, test = stripped(read(given.data, config.train)), stripped(read(given.data, config.test))
     sample = read(given.data, config.sample)
     problem, rows = prepare(train, test, config, choices, pace)
     order = submission_order(sample, test, config)
     answer = Answer(folder=given.output, sample=sample, order=order, rows=rows, fold=problem.fold)
-    pace.fits = len(choices.members) * len(config.targets) * (int(problem.fold.max()) + 1)
-
-    best: list[Raw] = []
-    gains: list[dict[str, float]] = []
-    for name in choices.members:
-        if best and pace.end - time.monotonic() < 2.0:
-            pace.say(0.95, f"no time left for {name}")
-            break
-        raws = []
-        for which in range(len(config.targets)):
-            raw, gain = cross_validate(
-                name, which, problem=problem, config=config, choices=choices, pace=pace
-            )
-            raws.append(raw)
-            gains.append(gain)
-        answer.write(name.lower(), raws, config, choices)
-        if best:
-            mixes = [blended(one, other, choices.loss) for one, other in zip(best, raws, strict=True)]
-            pace.say(0.96, f"blend: {name} has a share of {', '.join(f'{share:.0%}' for _, share in mixes)}")
-            raws = [raw for raw, _ in mixes]
-        best = raws
-        answer.write("", best, config, choices)
-    write_importance(given.output, gains)
+    learn(problem, answer, config, choices, pace)
     pace.say(1.0, f"submission.csv written after {time.monotonic() - started:.0f} s")

@@ -14,6 +14,8 @@ from agent.codegen.templates.config import Config, Table
 
 def read(folder: Path, table: Table) -> pl.DataFrame:
     """A table with every cell as the text that the file holds; empty cells are null, blank lines left out."""
+    if table.encoding.startswith("utf-8") and not table.path.endswith((".gz", ".zip")):
+        return cells_of(folder / table.path, table)
     raw = (folder / table.path).read_bytes()
     if table.path.endswith(".gz"):
         raw = gzip.decompress(raw)
@@ -21,8 +23,12 @@ def read(folder: Path, table: Table) -> pl.DataFrame:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             raw = archive.read(archive.namelist()[0])
     encoding = "utf-8-sig" if table.encoding == "utf-8" else table.encoding
-    text = raw.decode(encoding)
-    frame = pl.read_csv(text.encode(), separator=table.delimiter, infer_schema=False)
+    return cells_of(raw.decode(encoding).encode(), table)
+
+
+def cells_of(source: Path | bytes, table: Table) -> pl.DataFrame:
+    """The cells of a file in UTF-8."""
+    frame = pl.read_csv(source, separator=table.delimiter, infer_schema=False)
     frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()).name.keep())
     return frame.filter(~pl.all_horizontal(pl.all().is_null())) if frame.width > 1 else frame
 

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.model_selection import KFold, PredefinedSplit, cross_val_predict
 from sklearn.preprocessing import TargetEncoder
 
 from agent.codegen.templates.config import Config
@@ -61,6 +61,14 @@ def text_topics(frame: pl.DataFrame, config: Config) -> Block:
     return block(columns, frame.height)
 
 
+def apart(parts: NDArray[np.int64], config: Config) -> KFold | PredefinedSplit:
+    """How rows that are learnt from are kept apart from each other: as the folds keep them."""
+    known, codes = np.unique(parts, return_inverse=True)
+    if len(known) < 2:
+        return KFold(4, shuffle=True, random_state=config.seed)
+    return PredefinedSplit(codes)
+
+
 def text_scores(frame: pl.DataFrame, config: Config) -> Encoder:
     """What a linear model says of all texts together, learnt fold by fold."""
     parts = [
@@ -71,11 +79,11 @@ def text_scores(frame: pl.DataFrame, config: Config) -> Encoder:
     found = [part for part in parts if part is not None]
     weights = csr_matrix(hstack(found)) if found else csr_matrix((frame.height, 1))
 
-    def encode(target: NDArray[np.float64], rows: NDArray[np.int64]) -> Block:
+    def encode(target: NDArray[np.float64], rows: NDArray[np.int64], parts: NDArray[np.int64]) -> Block:
         labels = config.learn != "number"
         model = LogisticRegression(C=4.0, max_iter=200) if labels else Ridge(alpha=2.0)
         method = "predict_proba" if labels else "predict"
-        inner = KFold(4, shuffle=True, random_state=config.seed)
+        inner = apart(parts, config)
         inside = cross_val_predict(model, weights[rows], target[rows], cv=inner, method=method)
         scores = getattr(model.fit(weights[rows], target[rows]), method)(weights)
         scores[rows] = inside
@@ -90,10 +98,9 @@ def target_means(frame: pl.DataFrame, config: Config) -> Encoder:
     """The smoothed mean of the target for each value of a many-valued column, learnt fold by fold."""
     cells = frame.select(pl.col(config.many_valued).fill_null("")).to_numpy()
 
-    def encode(target: NDArray[np.float64], rows: NDArray[np.int64]) -> Block:
+    def encode(target: NDArray[np.float64], rows: NDArray[np.int64], parts: NDArray[np.int64]) -> Block:
         kind = {"number": "continuous", "chance": "binary", "chances": "multiclass"}[config.learn]
-        inner = KFold(4, shuffle=True, random_state=config.seed)
-        encoder = TargetEncoder(target_type=kind, cv=inner)
+        encoder = TargetEncoder(target_type=kind, cv=apart(parts, config))
         inside = encoder.fit_transform(cells[rows], target[rows])
         values = np.asarray(encoder.transform(cells), dtype=np.float64)
         values[rows] = inside

@@ -1,18 +1,19 @@
-"""Cross-validation: every kind of model on every fold, and the mix of them."""
+"""Cross-validation of one kind of model: out-of-fold predictions in which no row had a say in its own."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from agent.codegen.templates.boosting import Lesson, Model
 from agent.codegen.templates.choices import Choices
 from agent.codegen.templates.config import Config
 from agent.codegen.templates.decisions import Raw
 from agent.codegen.templates.features import Block, Encoder
+from agent.codegen.templates.lessons import Lesson, Model
 from agent.codegen.templates.pace import Pace
+
+NONE = np.arange(0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,19 +26,28 @@ class Problem:
     fold: NDArray[np.int64]
     encoded: dict[tuple[int, int], list[Block]] = field(default_factory=dict)
 
-    def blocks(self, which: int, fold: int, rows: NDArray[np.int64]) -> list[Block]:
+    def blocks(self, which: int, fold: int, learn: NDArray[np.int64]) -> list[Block]:
         """All columns for a target and a fold; what is learnt from the target is learnt once."""
         if (which, fold) not in self.encoded:
-            self.encoded[which, fold] = [encode(self.targets[which], rows) for encode in self.encoders]
+            target, parts = self.targets[which], self.fold[learn]
+            self.encoded[which, fold] = [encode(target, learn, parts) for encode in self.encoders]
         return [*self.base, *self.encoded[which, fold]]
+
+    @property
+    def test(self) -> NDArray[np.int64]:
+        """The rows of test."""
+        return np.arange(len(self.fold), len(self.base[0].values))
 
 
 def prepare(
     train: pl.DataFrame, test: pl.DataFrame, config: Config, choices: Choices, pace: Pace
 ) -> tuple[Problem, NDArray[np.int64]]:
-    """The design matrix, the folds, and which rows of train are used (those whose targets are known)."""
+    """The design matrix, the folds, and which rows of train are used: known targets, at most `rows_max`."""
     targets = [choices.target(train[column], config) for column in config.targets]
     rows = np.flatnonzero(~np.isnan(np.column_stack(targets)).any(axis=1))
+    if len(rows) > config.rows_max:
+        rng = np.random.default_rng(config.seed)
+        rows = np.sort(rng.choice(rows, config.rows_max, replace=False))
     train = train[rows]
     targets = [target[rows] for target in targets]
     fold = choices.split(train, targets[0], config)
@@ -57,79 +67,123 @@ def prepare(
     return Problem(base=base, encoders=encoders, targets=targets, fold=fold), rows
 
 
-def cross_validate(
-    name: str, which: int, *, problem: Problem, config: Config, choices: Choices, pace: Pace
-) -> tuple[Raw, dict[str, float]]:
-    """One kind of model on every fold: out-of-fold and test predictions of a target, and gain by column."""
-    fold, target = problem.fold, problem.targets[which]
-    folds = int(fold.max()) + 1
-    gains: dict[str, float] = {}
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One kind of model on one target, from one seed."""
 
-    def fit(label: str, number: int, learn: NDArray[np.int64], held: NDArray[np.int64], rounds: int) -> Model:
-        blocks = problem.blocks(which, number, learn)
-        names = [column for part in blocks for column in part.names]
+    problem: Problem
+    config: Config
+    choices: Choices
+    pace: Pace
+    name: str
+    which: int
+    seed: int
+
+    def matrix(self, number: int, learn: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The columns of `rows` as fold `number`, which learns from `learn`, sees them."""
+        return np.hstack([part.values[rows] for part in self.problem.blocks(self.which, number, learn)])
+
+    def fit(
+        self, number: int, learn: NDArray[np.int64], held: NDArray[np.int64], rounds: int, label: str
+    ) -> Model:
+        """A model that learns from `learn`, and tells how it does on `held`."""
+        target, pace = self.problem.targets[self.which], self.pace
+        blocks = self.problem.blocks(self.which, number, learn)
         flags = [part.categorical for part in blocks for _ in part.names]
         lesson = Lesson(
-            matrix=np.hstack([part.values for part in blocks]),
+            matrix=self.matrix(number, learn, learn),
+            target=target[learn],
+            held=self.matrix(number, learn, held),
+            held_target=target[held],
             categorical=[i for i, flag in enumerate(flags) if flag],
-            target=target,
-            learn=learn,
-            held=held,
             rounds=rounds,
+            seed=self.seed,
             until=pace.until(),
             tell=lambda done, loss: pace.fitting(f"{label}, round {done}: {loss:.5g}", (done + 1) / rounds),
         )
-        model = choices.members[name](lesson, config)
+        model = self.choices.members[self.name](lesson, self.config)
         pace.done += 1
-        for column, gain in zip(names, model.gains, strict=True):
-            gains[column] = gains.get(column, 0.0) + float(gain)
         return model
 
-    models = []
-    out_of_fold = np.zeros((len(fold), 0))
-    for number in range(folds):
-        held = np.flatnonzero(fold == number)
-        label = f"fold {number + 1}/{folds}, {name}"
-        model = fit(label, number, choices.learn_from(fold, number), held, config.rounds)
-        if not out_of_fold.shape[1]:
-            out_of_fold = np.zeros((len(fold), model.predictions.shape[1]))
-        out_of_fold[held] = model.predictions[held]
-        loss = choices.loss(target[held], out_of_fold[held])
-        pace.fitting(
-            f"{label}: {choices.loss.__name__.replace('_', ' ')} {loss:.5g} in {model.rounds} rounds"
+    def run(self, *, hurry: bool) -> tuple[Raw, dict[str, float]] | None:
+        """Out-of-fold and test predictions, and gain by column.
+
+        In a hurry it gives up, with None, once it sees that there is no time for all folds.
+        """
+        fold, problem = self.problem.fold, self.problem
+        count = int(fold.max()) + 1
+        learnt, models = [], []
+        started = self.pace.now()
+        for number in range(count):
+            learnt.append(self.choices.learn_from(fold, number))
+            held = np.flatnonzero(fold == number)
+            label = f"{self.name}, fold {number + 1}/{count}"
+            models.append(self.fit(number, learnt[-1], held, self.config.rounds, label))
+            self.pace.fitting(f"{label}: {len(models[-1].curve) or 'no'} rounds")
+            spent = self.pace.now() - started
+            if hurry and spent / (number + 1) * (count - number - 1) > self.pace.left():
+                return None
+        known = fold >= 0
+        parts = [np.flatnonzero(fold == number) for number in range(count)]
+        held_back = [
+            np.reshape(model.predict(self.matrix(number, learn, held), rounds), (len(held), -1))
+            for number, (model, learn, held, rounds) in enumerate(
+                zip(models, learnt, parts, rounds_without_own([each.curve for each in models]), strict=True)
+            )
+        ]
+        out_of_fold = np.zeros((len(fold), held_back[0].shape[1]))
+        for held, predicted in zip(parts, held_back, strict=True):
+            out_of_fold[held] = predicted
+        raw = Raw(
+            out_of_fold=out_of_fold[known],
+            truth=problem.targets[self.which][known],
+            fold=fold[known],
+            test=self.choices.for_test(self, models, learnt).reshape(len(problem.test), -1),
         )
-        models.append(model)
-    every, none = np.arange(len(fold)), np.arange(0)
-    for_test = choices.for_test(models, lambda rounds: fit(f"all rows, {name}", -1, every, none, rounds))
-    known = fold >= 0
-    raw = Raw(
-        out_of_fold=out_of_fold[known], truth=target[known], fold=fold[known], test=for_test[len(fold) :]
-    )
-    return raw, gains
+        return raw, self.gains(models, learnt)
+
+    def gains(self, models: list[Model], learnt: list[NDArray[np.int64]]) -> dict[str, float]:
+        """How much each column told, over all folds."""
+        told: dict[str, float] = {}
+        for number, (model, learn) in enumerate(zip(models, learnt, strict=True)):
+            blocks = self.problem.blocks(self.which, number, learn)
+            names = [column for part in blocks for column in part.names]
+            for column, gain in zip(names, model.gains, strict=True):
+                told[column] = told.get(column, 0.0) + float(gain)
+        return told
 
 
-def mean_of_folds(models: list[Model], _refit: Callable[[int], Model]) -> NDArray[np.float64]:
+def best_rounds(curves: list[NDArray[np.float64]]) -> int:
+    """The number of rounds with the least mean loss; a curve that ended stays where it was.  0: no rounds."""
+    length = max((len(curve) for curve in curves), default=0)
+    if length == 0:
+        return 0
+    level = [np.pad(curve, (0, length - len(curve)), mode="edge") for curve in curves]
+    return int(np.mean(level, axis=0).argmin()) + 1
+
+
+def rounds_without_own(curves: list[NDArray[np.float64]]) -> list[int]:
+    """For each fold the rounds that the other folds found best: the fold that is scored has no say."""
+    if len(curves) == 1:
+        return [max(1, len(curves[0]))]
+    chosen = [best_rounds(curves[:number] + curves[number + 1 :]) for number in range(len(curves))]
+    return [min(rounds, len(curve)) for rounds, curve in zip(chosen, curves, strict=True)]
+
+
+def mean_of_folds(trial: Trial, models: list[Model], learnt: list[NDArray[np.int64]]) -> NDArray[np.float64]:
     """Test is predicted by the models of all folds, on average."""
-    mean: NDArray[np.float64] = np.mean([model.predictions for model in models], axis=0)
+    rounds = best_rounds([model.curve for model in models])
+    predicted = [
+        model.predict(trial.matrix(number, learn, trial.problem.test), min(rounds, len(model.curve)))
+        for number, (model, learn) in enumerate(zip(models, learnt, strict=True))
+    ]
+    mean: NDArray[np.float64] = np.mean(predicted, axis=0)
     return mean
 
 
-def fitted_on_all(models: list[Model], refit: Callable[[int], Model]) -> NDArray[np.float64]:
+def fitted_on_all(trial: Trial, models: list[Model], _learnt: list[NDArray[np.int64]]) -> NDArray[np.float64]:
     """Test is predicted by a model of all rows: the folds' own models have not seen the latest."""
-    return refit(max(1, int(np.median([model.rounds for model in models]) * 1.1))).predictions
-
-
-def blended(
-    one: Raw, other: Raw, loss: Callable[[NDArray[np.float64], NDArray[np.float64]], float]
-) -> tuple[Raw, float]:
-    """The mix of two models' predictions with the least out-of-fold loss, and the weight of the second."""
-    weights = np.linspace(0.0, 1.0, 21)
-    losses = [loss(one.truth, (1 - w) * one.out_of_fold + w * other.out_of_fold) for w in weights]
-    weight = float(weights[int(np.argmin(losses))])
-    mixed = Raw(
-        out_of_fold=(1 - weight) * one.out_of_fold + weight * other.out_of_fold,
-        truth=one.truth,
-        fold=one.fold,
-        test=(1 - weight) * one.test + weight * other.test,
-    )
-    return mixed, weight
+    every = np.arange(len(trial.problem.fold))
+    rounds = max(1, int(best_rounds([model.curve for model in models]) * 1.1))
+    model = trial.fit(-1, every, NONE, rounds, f"{trial.name}, all rows")
+    return model.predict(trial.matrix(-1, every, trial.problem.test), rounds)

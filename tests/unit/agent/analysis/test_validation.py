@@ -53,3 +53,39 @@ def test_a_group_that_train_and_test_share_is_none():
     shop = {"shop": lambda i: f"s{i % 20}"}
     found = validation(table(range(200), **shop), table(range(200, 300), **shop), "multiclass")
     assert found.scheme == "stratified"
+
+
+def test_stretches_of_days_that_test_takes_out_make_blocks():
+    def hour(i):
+        return f"2020-{1 + i // 672:02}-{1 + i // 24 % 28:02} {i % 24:02}:00:00"
+
+    ids = list(range(672 * 4))
+    held = [i for i in ids if i // 24 % 28 >= 19]
+    found = validation(
+        table([i for i in ids if i not in set(held)], when=hour), table(held, when=hour), "multiclass"
+    )
+    assert (found.scheme, found.column) == ("blocks", "when")
+    assert 8 * 86_400 < found.gap < 13 * 86_400
+    assert "days" in found.reason
+
+
+def test_a_count_of_weeks_may_keep_test_apart_too():
+    week = {"week": lambda i: i // 10}
+    later = validation(table(range(200), **week), table(range(200, 260), **week))
+    assert (later.scheme, later.column) == ("time", "week")
+
+
+def test_ids_in_stretches_make_blocks():
+    ids = [i for i in range(600) if i // 50 % 3]
+    held = [i for i in range(600) if i // 50 % 3 == 0]
+    train, test = table(ids, x=lambda i: i % 7), table(held, x=lambda i: i % 5)
+    features, _ = sort_columns(train, test, id_column="id", targets=["y"])
+    found = choose_validation(train, test, task="regression", features=features, id_column="id")
+    assert (found.scheme, found.column, found.gap) == ("blocks", "id", 51.0)
+
+
+def test_ids_that_go_on_from_train_to_test_are_no_time():
+    train, test = table(range(400), x=lambda i: i % 7), table(range(400, 600), x=lambda i: i % 5)
+    features, _ = sort_columns(train, test, id_column="id", targets=["y"])
+    found = choose_validation(train, test, task="regression", features=features, id_column="id")
+    assert found.scheme == "kfold"

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from agent.codegen.templates import decisions, features, folds, tables, targets, texts, validation
+from agent.codegen.templates import (
+    blending,
+    boosting,
+    decisions,
+    features,
+    folds,
+    lessons,
+    plain_models,
+    tables,
+    targets,
+    texts,
+    validation,
+)
 from agent.codegen.templates.config import Config, Table
 
 if TYPE_CHECKING:
@@ -34,11 +47,14 @@ def config(**changes: Any) -> Config:
         "metric": "rmse",
         "folds": 3,
         "split_columns": (),
+        "gap": 0.0,
         "log_target": False,
         "lightgbm": {},
         "xgboost": {},
         "rounds": 10,
         "patience": 5,
+        "passes": 1,
+        "rows_max": 1_000,
         "seconds": 60.0,
         "threads": 1,
         "seed": 0,
@@ -137,7 +153,7 @@ def test_a_row_never_sees_its_own_target_in_a_mean() -> None:
     frame = pl.DataFrame({"town": [f"t{i}" for i in range(200)]})
     target = rng.normal(size=200)
     rows = np.arange(150)
-    block = texts.target_means(frame, config(many_valued=("town",)))(target, rows)
+    block = texts.target_means(frame, config(many_valued=("town",)))(target, rows, rows % 5)
     seen = block.values[:150, 0] if block.names else np.zeros(150)
     assert abs(np.corrcoef(np.append(seen, 1e-9), np.append(target[:150], 0))[0, 1]) < 0.5
 
@@ -146,7 +162,7 @@ def test_text_scores_learn_words_out_of_fold() -> None:
     words = ["good fine day", "bad sad night"] * 60
     target = np.array([1.0, 0.0] * 60)
     encode = texts.text_scores(pl.DataFrame({"t": words}), config(texts=("t",), learn="chance"))
-    score = encode(target, np.arange(100)).values[:, 0]
+    score = encode(target, np.arange(100), np.arange(100) % 5).values[:, 0]
     assert score[target == 1].min() > score[target == 0].max()
 
 
@@ -226,9 +242,112 @@ def test_values_stay_within_what_train_has_seen() -> None:
     assert [float(cell) for cell in test] == pytest.approx([1.0, 9.0])
 
 
-def test_a_blend_is_no_worse_than_its_parts() -> None:
+def squared(truth: Any, predicted: Any) -> float:
+    return float(np.mean((truth - predicted[:, 0]) ** 2))
+
+
+def test_a_mix_evens_out_what_its_parts_have_wrong() -> None:
     truth = np.array([1.0, 2.0, 3.0, 4.0])
-    low, high = raw(truth - 1, truth, [0.0]), raw(truth + 1, truth, [2.0])
-    mixed, weight = validation.blended(low, high, lambda t, p: float(np.mean((t - p[:, 0]) ** 2)))
-    assert weight == pytest.approx(0.5)
+    low, high = raw(truth - 1, truth, [0.0], 2), raw(truth + 1, truth, [2.0], 2)
+    mixed, weights = blending.blended([low, high], squared, seed=0)
+    assert weights.tolist() == [0.5, 0.5]
     assert mixed.test[0, 0] == pytest.approx(1.0)
+    np.testing.assert_allclose(mixed.out_of_fold[:, 0], truth)
+
+
+def test_no_row_has_a_say_in_the_weights_of_its_own_fold() -> None:
+    truth = np.arange(8.0)
+    first, second = raw(truth + 1, truth, [0.0], 2), raw(truth - 2, truth, [0.0], 2)
+    before, _ = blending.blended([first, second], squared, seed=0)
+    changed = np.where(first.fold == 0, truth + 50, truth)
+    others = [raw(each.out_of_fold, changed, [0.0], 2) for each in (first, second)]
+    after, _ = blending.blended(others, squared, seed=0)
+    own = first.fold == 0
+    np.testing.assert_array_equal(before.out_of_fold[own], after.out_of_fold[own])
+    assert (before.out_of_fold[~own] != after.out_of_fold[~own]).any()
+
+
+def test_a_fold_has_no_say_in_its_own_rounds() -> None:
+    rising, falling = np.linspace(0, 1, 40), np.linspace(1, 0, 40)
+    assert validation.rounds_without_own([rising, falling, falling]) == [40, 1, 1]
+    assert validation.best_rounds([falling, falling]) == 40
+    assert validation.rounds_without_own([np.array([]), np.array([])]) == [0, 0]
+
+
+@pytest.mark.parametrize("learn", ["number", "chance", "chances"])
+@pytest.mark.parametrize(
+    "fit",
+    [
+        boosting.fit_lightgbm,
+        boosting.fit_xgboost,
+        plain_models.fit_linear,
+        plain_models.fit_extra_trees,
+        plain_models.fit_neighbours,
+    ],
+)
+def test_every_kind_of_model_learns_what_is_plain(fit: Any, learn: str) -> None:
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(300, 3)).astype(np.float32)
+    matrix[:, 2] = rng.integers(0, 4, size=300)
+    matrix[::7, 1] = np.nan
+    score = matrix[:, 0] + matrix[:, 2]
+    target = score if learn == "number" else np.digitize(score, [1.0] if learn == "chance" else [0.5, 2.0])
+    kinds = {"number": "regression", "chance": "binary", "chances": "multiclass"}
+    objectives = {"number": "reg:squarederror", "chance": "binary:logistic", "chances": "multi:softprob"}
+    many = {"num_class": 3} if learn == "chances" else {}
+    chosen = config(
+        learn=learn,
+        classes=("a", "b", "c")[: len(np.unique(target))] if learn != "number" else (),
+        rounds=60,
+        lightgbm={
+            "objective": kinds[learn],
+            "min_data_in_leaf": 5,
+            "min_data_per_group": 5,
+            "cat_smooth": 1.0,
+            **many,
+        },
+        xgboost={"objective": objectives[learn], **many},
+    )
+    lesson = lessons.Lesson(
+        matrix=matrix[:200],
+        target=target[:200].astype(float),
+        held=matrix[200:],
+        held_target=target[200:].astype(float),
+        categorical=[2],
+        rounds=60,
+        seed=0,
+        until=float("inf"),
+        tell=lambda _round, _loss: None,
+    )
+    model = fit(lesson, chosen)
+    predicted = model.predict(matrix[200:], len(model.curve))
+    assert predicted.shape == ((100, 3) if learn == "chances" else (100,))
+    if learn == "number":
+        assert np.corrcoef(predicted, target[200:])[0, 1] > 0.8
+    else:
+        decided = predicted.argmax(axis=1) if learn == "chances" else predicted > 0.5
+        assert np.mean(decided == target[200:]) > 0.75
+
+
+def test_stretches_of_time_are_held_back_as_test_takes_them() -> None:
+    days = [day for day in range(100) if day % 20 < 12]  # test has 8 of every 20 days
+    train = pl.DataFrame({"day": [str(day) for day in days for _ in range(3)]})
+    fold = folds.block_folds(
+        train, np.zeros(train.height), config(split_columns=("day",), gap=9.0, folds=4)
+    ).reshape(-1, 3)
+    assert (fold == fold[:, :1]).all()  # a day is whole
+    lengths = [len(list(run)) for _, run in itertools.groupby(fold[:, 0])]
+    assert lengths == [12] * 5
+    short = folds.block_folds(train, np.zeros(train.height), config(split_columns=("day",), gap=4.0, folds=4))
+    assert set(short) == {0, 1, 2, 3}
+    assert [len(list(run)) for _, run in itertools.groupby(short[::3])] == [4] * 15
+
+
+def test_rows_of_one_moment_are_in_one_fold_of_time() -> None:
+    days = np.repeat(np.arange(6), [1, 7, 2, 9, 3, 2])
+    fold = folds.time_folds(
+        pl.DataFrame({"d": list(map(str, days))}), np.zeros(len(days)), config(split_columns=("d",))
+    )
+    assert all(len(set(fold[days == day])) == 1 for day in range(6))
+    assert sorted(set(fold) - {-1}) == list(range(len(set(fold) - {-1})))
+    assert (np.diff(fold) >= 0).all()

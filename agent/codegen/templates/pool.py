@@ -1,0 +1,67 @@
+"""What the models have predicted so far, from one seed or several, and the mix of it all."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from agent.codegen.templates.blending import blended
+from agent.codegen.templates.choices import Choices
+from agent.codegen.templates.config import Config
+from agent.codegen.templates.decisions import Raw
+from agent.codegen.templates.pace import Pace
+
+CHANCE = ("LightGBM", "XGBoost", "ExtraTrees")  # kinds that another seed makes another model of
+
+
+STOPPABLE = ("LightGBM", "XGBoost")
+
+
+@dataclass(kw_only=True)
+class Pool:
+    """Predictions by kind of model, one `Raw` for each target and each pass."""
+
+    config: Config
+    choices: Choices
+    passes: dict[str, list[list[Raw]]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
+
+    def add(self, name: str, raws: list[Raw], seconds: float) -> None:
+        """Take in one pass of a kind of model: its predictions of each target, and how long it took."""
+        self.passes.setdefault(name, []).append(raws)
+        self.seconds[name] = seconds
+
+    def worth_fitting(self, name: str, pace: Pace) -> bool:
+        """Whether a kind of model, or one more seed of it, may tell something new and has the time.
+
+        What cannot stop half way starts only while half of the time is left.
+        """
+        if not self.passes:
+            return True
+        if name in self.passes:
+            counts = name in CHANCE and self.weights[name] > 0
+            return counts and 1.3 * self.seconds[name] < pace.left()
+        return pace.left() > 2.0 and (name in STOPPABLE or pace.left() > 0.5 * pace.whole)
+
+    def mean(self, name: str) -> list[Raw]:
+        """The mean over the passes of a kind of model, for each target."""
+        return [
+            Raw(
+                out_of_fold=np.mean([raw.out_of_fold for raw in raws], axis=0),
+                truth=raws[0].truth,
+                fold=raws[0].fold,
+                test=np.mean([raw.test for raw in raws], axis=0),
+            )
+            for raws in zip(*self.passes[name], strict=True)
+        ]
+
+    def mixed(self) -> tuple[list[Raw], str, float]:
+        """The mix for each target, its weights in words, and its loss out of fold."""
+        names = list(self.passes)
+        columns = zip(*(self.mean(name) for name in names), strict=True)
+        mixes = [blended(list(raws), self.choices.loss, self.config.seed) for raws in columns]
+        weights = np.mean([shares for _, shares in mixes], axis=0)
+        self.weights = dict(zip(names, map(float, weights), strict=True))
+        loss = float(np.mean([self.choices.loss(raw.truth, raw.out_of_fold) for raw, _ in mixes]))
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in self.weights.items() if share)
+        return [raw for raw, _ in mixes], f"mix: {shares}; loss {loss:.5g}", loss
