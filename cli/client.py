@@ -14,7 +14,7 @@ from cli.errors import PodiumError, StackError, UsageError
 from cli.sse import Parser
 from events.catalogue import UnreadableEventError, decode
 from events.job import ENDED, evolve
-from events.recorded import Recorded
+from events.recorded import Recorded, Unreadable
 from services.gateway.view import JobPage, JobView
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cli.sse import Frame
+    from events.catalogue import Event
     from services.gateway.view import ArtifactView
 
 _ANSWER_S: Final = 15.0
@@ -38,6 +39,7 @@ _TOO_MANY: Final = 429
 
 
 class _Stamp(msgspec.Struct, frozen=True, kw_only=True):
+    job_id: str
     sequence: int
     time: datetime
 
@@ -172,12 +174,19 @@ class Client:
 
 
 def recorded(frame: Frame) -> Recorded | None:
-    """The event in a frame, None where it is of a kind that this version does not know."""
+    """The event in a frame, `Unreadable` where this version or the gateway's cannot; None for no event."""
     try:
-        event = decode(frame.data.encode())
-    except UnreadableEventError:
+        stamp = msgspec.json.decode(frame.data, type=_Stamp)
+    except msgspec.DecodeError:
         return None
-    stamp = msgspec.json.decode(frame.data, type=_Stamp)
+    event: Event | Unreadable
+    try:
+        if frame.name == Unreadable.__name__:
+            event = msgspec.json.decode(frame.data, type=Unreadable)
+        else:
+            event = decode(frame.data.encode())
+    except (msgspec.DecodeError, UnreadableEventError) as error:
+        event = Unreadable(job_id=stamp.job_id, event_type=frame.name, reason=str(error))
     return Recorded(sequence=stamp.sequence, event_id="", source="gateway", time=stamp.time, event=event)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cli.durations import show_duration
 from cli.views import score_words
 from events import catalogue as ev
+from events.recorded import Unreadable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 def event_line(record: Recorded, *, created_at: datetime) -> str | None:
     """What happened, after how long; None for an event that has no words here."""
     event = record.event
-    words = _of_stage(event) or _of_attempt(event) or _of_job(event)
+    if isinstance(event, Unreadable):
+        words: str | None = f"{event.event_type} that cannot be read: {event.reason}"
+    else:
+        words = _of_stage(event) or _of_attempt(event) or _of_job(event)
     elapsed = show_duration((record.time - created_at).total_seconds())
     return f"{elapsed:>7}  {words}" if words else None
 

@@ -7,11 +7,12 @@ unknown fields are ignored, so that an older reader survives a newer writer.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
 from events.progress import Stage
+from events.upcasting import UPCASTERS, UpcastError, Upcasters, upcast
 
 Source: TypeAlias = Literal["kaggle", "local"]
 Priority: TypeAlias = Literal["low", "normal", "high"]
@@ -214,19 +215,44 @@ class UnreadableEventError(Exception):
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
+VERSIONS: Final[dict[str, int]] = {
+    kind.__name__: next(field.default for field in msgspec.structs.fields(kind) if field.name == "version")
+    for kind in EVENT_TYPES
+}
+"""The version of each type's shape, by its name."""
+
 
 def encode(event: Event) -> bytes:
     """The event as its JSON payload."""
     return _encoder.encode(event)
 
 
-def decode(payload: bytes) -> Event:
-    """The event in a JSON payload.
+def decode(payload: bytes, *, upcasters: Upcasters = UPCASTERS) -> Event:
+    """The event in a JSON payload, of whatever version.
 
     Raises:
-        UnreadableEventError: the payload is not JSON, or of no known type or shape.
+        UnreadableEventError: the payload is not JSON, of no known type or shape, or of a version that is
+            newer than this code.
     """
     try:
-        return _decoder.decode(payload)
+        event = _decoder.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _decode_old(payload, upcasters, mismatch=error)
+    if event.version == VERSIONS[type(event).__name__]:
+        return event
+    return _decode_old(payload, upcasters, mismatch=None)
+
+
+def _decode_old(payload: bytes, upcasters: Upcasters, *, mismatch: Exception | None) -> Event:
+    """The event in a payload that is not of today's shape or version; `mismatch` says how it is not."""
+    try:
+        fields = msgspec.json.decode(payload, type=dict[str, Any])
+        kind = fields.get("type")
+        if not isinstance(kind, str) or kind not in VERSIONS or fields.get("version") == VERSIONS[kind]:
+            raise UnreadableEventError(str(mismatch)) from mismatch
+        event: Event = msgspec.convert(
+            upcast(fields, kind, known=VERSIONS[kind], upcasters=upcasters), type=Event
+        )
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, UpcastError) as error:
         raise UnreadableEventError(str(error)) from error
+    return event

@@ -17,11 +17,12 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from events import subjects
-from events.catalogue import UnreadableEventError
 from events.log import Batch, UnavailableError
+from events.recorded import Unreadable
+from events.stored import read
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from nats.aio.client import Client
     from nats.aio.msg import Msg
@@ -129,7 +130,7 @@ class _Consumer:
             await self._connection.publish(reply)
 
 
-async def follow(connection: Client, *, after: int, read: Callable[[Msg], Recorded]) -> AsyncIterator[Batch]:
+async def follow(connection: Client, *, after: int) -> AsyncIterator[Batch]:
     """Every event past a sequence, for ever; see `events.log.Log.follow`."""
     while True:
         consumer = _Consumer(connection)
@@ -140,7 +141,9 @@ async def follow(connection: Client, *, after: int, read: Callable[[Msg], Record
                 if messages:
                     newest = messages[-1].metadata
                     after, caught_up = newest.sequence.stream, newest.num_pending == 0
-                yield Batch(records=_readable(messages, read), caught_up=caught_up)
+                batch = Batch(records=tuple(map(_read, messages)), caught_up=caught_up)
+                _report(batch)
+                yield batch
         except (_GapError, NatsError, TimeoutError, OSError) as error:
             _log.warning("feed_reopened", after=after, reason=repr(error))
             await asyncio.sleep(_REOPEN_S)
@@ -148,7 +151,7 @@ async def follow(connection: Client, *, after: int, read: Callable[[Msg], Record
             await consumer.close()
 
 
-async def read_all(connection: Client, *, subject: str, read: Callable[[Msg], Recorded]) -> list[Recorded]:
+async def read_all(connection: Client, *, subject: str) -> list[Recorded]:
     """All stored events of a subject, in order.
 
     Raises:
@@ -165,20 +168,28 @@ async def read_all(connection: Client, *, subject: str, read: Callable[[Msg], Re
         raise UnavailableError(f"reading {subject}: {error!r}") from error
     finally:
         await consumer.close()
-    return list(_readable(found, read))
+    return [_read(message) for message in found]
 
 
-def _readable(messages: list[Msg], read: Callable[[Msg], Recorded]) -> tuple[Recorded, ...]:
-    """The events in the messages; one that cannot be read is reported and left out."""
-    records: list[Recorded] = []
-    for message in messages:
-        try:
-            records.append(read(message))
-        except UnreadableEventError as error:
-            _log.error(
-                "event_unreadable",
-                subject=message.subject,
-                sequence=message.metadata.sequence.stream,
-                reason=str(error),
-            )
-    return tuple(records)
+def _read(message: Msg) -> Recorded:
+    metadata = message.metadata
+    return read(
+        message.subject,
+        message.data,
+        message.headers or {},
+        sequence=metadata.sequence.stream,
+        stored_at=metadata.timestamp,
+    )
+
+
+def _report(batch: Batch) -> None:
+    """A follower passes each place of the log once, so it says there what nobody can read."""
+    for record in batch.unreadable:
+        assert isinstance(record.event, Unreadable)
+        _log.error(
+            "event_unreadable",
+            job_id=record.event.job_id,
+            event_type=record.event.event_type,
+            sequence=record.sequence,
+            reason=record.event.reason,
+        )

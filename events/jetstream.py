@@ -16,21 +16,19 @@ from nats.js.errors import APIError, NotFoundError
 
 from events import catalogue, subjects
 from events.feed import follow, read_all
-from events.log import ConflictError, JobAt, UnavailableError
-from events.recorded import Recorded
+from events.log import ConflictError, Extent, JobAt, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from nats.aio.client import Client
-    from nats.aio.msg import Msg
     from nats.js import JetStreamContext
 
     from events.catalogue import Event
     from events.log import Batch, Expectation
+    from events.recorded import Recorded
 
 _WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
-_STREAM_NOT_FOUND: Final = 10059
 _ACK_S: Final = 2.0
 _TRIES: Final = 3
 
@@ -93,11 +91,23 @@ class JetStreamLog:
 
     async def read_job(self, job_id: str) -> list[Recorded]:
         """See `events.log.Log.read_job`."""
-        return await read_all(self._connection, subject=subjects.of_job(job_id), read=recorded)
+        return await read_all(self._connection, subject=subjects.of_job(job_id))
+
+    async def extent(self) -> Extent:
+        """Which log it is, and where it ends; a stream that was deleted and made again is another log.
+
+        Raises:
+            UnavailableError: the server did not answer, or has no such stream.
+        """
+        try:
+            info = await self._js.stream_info(subjects.STREAM)
+        except (NatsError, TimeoutError, OSError) as error:
+            raise UnavailableError(f"no answer from JetStream: {error!r}") from error
+        return Extent(identity=f"{info.created:%Y-%m-%dT%H:%M:%S.%f}Z", last=info.state.last_seq)
 
     async def follow(self, *, after: int) -> AsyncIterator[Batch]:
         """See `events.log.Log.follow`."""
-        async for batch in follow(self._connection, after=after, read=recorded):
+        async for batch in follow(self._connection, after=after):
             yield batch
 
     def _headers(self, event: Event, event_id: str, expect: Expectation) -> dict[str, str]:
@@ -130,37 +140,3 @@ class JetStreamLog:
         if (last.headers or {}).get("ce-id") == event_id and last.seq is not None:
             return last.seq
         raise ConflictError(str(error)) from error
-
-
-def recorded(message: Msg) -> Recorded:
-    """The event in a delivered message.
-
-    Raises:
-        UnreadableEventError: the payload or the headers are not ours.
-    """
-    headers = message.headers or {}
-    try:
-        event_id, source = headers["ce-id"], headers["ce-source"]
-        at = _in_utc(headers["ce-time"])
-    except (KeyError, ValueError, OverflowError) as error:
-        raise catalogue.UnreadableEventError(f"header {error} of {message.subject}") from error
-    return Recorded(
-        sequence=message.metadata.sequence.stream,
-        event_id=event_id,
-        source=source,
-        time=at,
-        event=catalogue.decode(message.data),
-    )
-
-
-def _in_utc(written: str) -> datetime:
-    """The time in an ISO 8601 text.
-
-    Raises:
-        ValueError: it is not one, or names no offset from UTC, so that it could mean any time.
-        OverflowError: it lies outside of the years that a datetime can hold.
-    """
-    at = datetime.fromisoformat(written)
-    if at.tzinfo is None:
-        raise ValueError(f"no UTC offset in {written!r}")
-    return at.astimezone(UTC)

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from events import catalogue as ev
 from events.catalogue import Artifact, Priority, Source
 from events.progress import Stage
+from events.recorded import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -165,7 +166,7 @@ def _requested(event: ev.JobRequested, record: Recorded) -> Job:
 def _apply(job: Job, record: Recorded) -> Job:
     event, at = record.event, record.time
     match event:
-        case ev.JobRequested():
+        case ev.JobRequested() | Unreadable():
             return job
         case ev.JobCancelRequested():
             return replace(job, cancel_requested=True)

@@ -21,7 +21,7 @@ class LiveJobs:
     """Live jobs by id, in the order of their requests.
 
     `sequence` is the last sequence seen; `last_scheduled` that of the newest `AttemptScheduled` over
-    all jobs, live or not (0 while there is none).
+    all jobs, live or not (0 while there is none), one that cannot be read included: the broker counts it.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class LiveJobs:
         if record.sequence <= self.sequence:
             return self._jobs.get(record.event.job_id)
         self.sequence = record.sequence
-        if isinstance(record.event, AttemptScheduled):
+        if record.event_type == AttemptScheduled.__name__:
             self.last_scheduled = record.sequence
         job = evolve(self._jobs.get(record.event.job_id), record)
         if job is None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
 
-from events.recorded import Recorded
+from events.recorded import Recorded, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,6 +52,16 @@ class TypeAt(msgspec.Struct, frozen=True, kw_only=True):
 Expectation: TypeAlias = JobAt | TypeAt
 
 
+class Extent(msgspec.Struct, frozen=True, kw_only=True):
+    """Which log it is, and the sequence of its last event (0: it is empty).
+
+    `identity` is another one once the log was made anew, whose sequences then mean other events.
+    """
+
+    identity: str
+    last: int
+
+
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """What a follower gets at once: events in log order, and whether there were more behind them.
 
@@ -60,6 +70,11 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
     records: tuple[Recorded, ...]
     caught_up: bool
+
+    @property
+    def unreadable(self) -> tuple[Recorded, ...]:
+        """Those of the records that stand for a message no event can be made of."""
+        return tuple(record for record in self.records if isinstance(record.event, Unreadable))
 
 
 class Log(Protocol):
@@ -75,13 +90,18 @@ class Log(Protocol):
         ...
 
     async def read_job(self, job_id: str) -> list[Recorded]:
-        """All events of one job so far, in log order (empty for an unknown job)."""
+        """All events of one job so far, in log order (empty for an unknown job), `Unreadable` ones too.
+
+        Raises:
+            UnavailableError: no answer.
+        """
         ...
 
     def follow(self, *, after: int) -> AsyncIterator[Batch]:
         """Every event past a sequence, for ever: first the history, then what is appended.
 
-        An empty batch comes about four times a second while nothing happens, so that a follower can
-        look at the clock.  Survives the broker's restarts without gap or repeat.
+        What cannot be read comes as `Unreadable`, so that no sequence is missing.  An empty batch comes
+        about four times a second while nothing happens, so that a follower can look at the clock.  Survives
+        the broker's restarts without gap or repeat.
         """
         ...

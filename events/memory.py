@@ -7,7 +7,7 @@ import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from events.log import Batch, ConflictError, JobAt
+from events.log import Batch, ConflictError, Extent, JobAt
 from events.recorded import Recorded
 
 if TYPE_CHECKING:
@@ -61,6 +61,10 @@ class MemoryLog:
     async def read_job(self, job_id: str) -> list[Recorded]:
         """See `events.log.Log.read_job`."""
         return [record for record in self._records if record.event.job_id == job_id]
+
+    async def extent(self) -> Extent:
+        """Which log it is, and where it ends."""
+        return Extent(identity=f"memory {id(self)}", last=len(self._records))
 
     async def follow(self, *, after: int) -> AsyncIterator[Batch]:
         """See `events.log.Log.follow`."""

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 STREAM: Final = "JOBS"
 ALL_EVENTS: Final = "jobs.>"
+DEAD_STREAM: Final = "DEAD_LETTERS"
+ALL_DEAD: Final = "dead.>"
 ARTIFACT_BUCKET: Final = "artifacts"
 HEARTBEATS: Final = "podium.heartbeat.*"
 
@@ -26,6 +28,18 @@ def of_job(job_id: str) -> str:
 def of_type(event_type: type[Event]) -> str:
     """Every event of one type, over all jobs."""
     return f"jobs.*.{event_type.__name__}"
+
+
+def job_and_type(subject: str) -> tuple[str, str]:
+    """What an event's subject says: the job's id and the event's type; both empty where it says neither."""
+    _, _, rest = subject.partition(".")
+    job_id, dot, event_type = rest.partition(".")
+    return (job_id, event_type) if dot else ("", "")
+
+
+def dead(subject: str) -> str:
+    """Where a message of that subject goes that cannot be folded."""
+    return f"dead.{subject}"
 
 
 def heartbeat_of(executor: str) -> str:

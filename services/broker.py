@@ -1,4 +1,4 @@
-"""A connection to NATS that waits for the server to come up, and reconnects for ever after."""
+"""A connection to NATS that waits for the server to come up and be ready, and reconnects for ever after."""
 
 from __future__ import annotations
 
@@ -49,4 +49,17 @@ async def connect(url: str, *, name: str, on_reconnect: Callable[[], Awaitable[N
             )
         except (NatsError, OSError, TimeoutError) as error:
             _log.warning("nats_unreachable", error=repr(error), retry_in_s=_RETRY_S)
+            await asyncio.sleep(_RETRY_S)
+
+
+async def insist(prepare: Callable[[], Awaitable[None]]) -> None:
+    """Do what a service needs done in JetStream before it can work, trying until the server is able to.
+
+    A server takes connections before its JetStream is there, and a cluster before it has a leader.
+    """
+    while True:
+        try:
+            return await prepare()
+        except (NatsError, OSError, TimeoutError) as error:
+            _log.warning("jetstream_not_ready", error=repr(error), retry_in_s=_RETRY_S)
             await asyncio.sleep(_RETRY_S)

@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import os
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from events.jetstream import JetStreamLog, ensure_stream
@@ -33,8 +34,8 @@ async def serve(settings: Settings) -> None:
     runtime, docker = await choose(settings)
     connection = await broker.connect(settings.nats_url, name=f"executor {settings.executor}")
     js = connection.jetstream()
-    await ensure_stream(js, replicas=settings.nats_replicas)
-    await ensure_bucket(js, replicas=settings.nats_replicas)
+    await broker.insist(partial(ensure_stream, js, replicas=settings.nats_replicas))
+    await broker.insist(partial(ensure_bucket, js, replicas=settings.nats_replicas))
     log = JetStreamLog(connection, source=f"podium/executor/{settings.executor}")
     executor = Executor(log, runtime, ArtifactStore(js), settings)
     beating = asyncio.create_task(

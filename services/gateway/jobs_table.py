@@ -22,6 +22,8 @@ _PAGE: Final = """
     ORDER BY created_at DESC, job_id DESC
     LIMIT $3
 """
+# The last of them comes where the server has ended an idle connection and a query is sent on it.
+_LOST: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _ANSWER_S: Final = 1.0
 _CONNECTIONS_MAX: Final = 8
 
@@ -81,7 +83,7 @@ class JobsTable:
         try:
             async with asyncio.timeout(_ANSWER_S):
                 return await self._pool.fetch(query, *values)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (*_LOST, OSError, TimeoutError) as error:
             raise TableError(f"Postgres: {error!r}") from error
 
 

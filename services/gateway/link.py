@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import structlog
 from nats.errors import Error as NatsError
 
 from events import subjects
 from events.jetstream import JetStreamLog, ensure_stream
 from events.log import UnavailableError
 from services.artifacts import ArtifactStore, ensure_bucket
-from services.broker import connect
+from services.broker import connect, insist
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from events.log import Batch, Expectation
     from events.recorded import Recorded
 
-_PREPARE_AGAIN_S: Final = 1.0
 _ANSWER_S: Final = 1.0
-
-_log = structlog.get_logger(__name__)
 
 
 class NatsLink:
@@ -43,17 +40,11 @@ class NatsLink:
     async def open(self) -> None:
         """Connect and make stream and bucket, trying until all of it has worked."""
         self._connection = await connect(self._url, name=self._source)
-        while not self._ready.is_set():
-            try:
-                js = self._connection.jetstream()
-                await ensure_stream(js, replicas=self._replicas)
-                await ensure_bucket(js, replicas=self._replicas)
-            except (NatsError, TimeoutError, OSError) as error:
-                _log.warning("jetstream_not_ready", error=repr(error), retry_in_s=_PREPARE_AGAIN_S)
-                await asyncio.sleep(_PREPARE_AGAIN_S)
-            else:
-                self._log = JetStreamLog(self._connection, source=self._source)
-                self._ready.set()
+        js = self._connection.jetstream()
+        await insist(partial(ensure_stream, js, replicas=self._replicas))
+        await insist(partial(ensure_bucket, js, replicas=self._replicas))
+        self._log = JetStreamLog(self._connection, source=self._source)
+        self._ready.set()
 
     async def close(self) -> None:
         """Let go of the connection, if there is one."""

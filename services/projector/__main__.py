@@ -1,15 +1,19 @@
-"""Run a projector: ``python -m services.projector``."""
+"""Run a projector, or look after its rows: ``python -m services.projector [status|verify|rebuild]``."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
+from events.dead_letters import DeadLetters, ensure_dead_letters
 from events.jetstream import JetStreamLog, ensure_stream
 from services import broker, logs
 from services.environment import Environment, SettingError
+from services.projector import commands
 from services.projector.loop import Projector
 from services.projector.migrations import MigrationError
 from services.projector.settings import read
@@ -23,23 +27,34 @@ if TYPE_CHECKING:
 async def serve(settings: Settings) -> None:
     """Project until a signal comes."""
     connection = await broker.connect(settings.nats_url, name="projector")
-    await ensure_stream(connection.jetstream(), replicas=settings.nats_replicas)
+    js = connection.jetstream()
+    await broker.insist(partial(ensure_stream, js, replicas=settings.nats_replicas))
+    await broker.insist(partial(ensure_dead_letters, js, replicas=settings.nats_replicas))
     table = JobTable(settings.database_url)
+    log = JetStreamLog(connection, source="podium/projector")
     try:
-        await until_stopped(Projector(JetStreamLog(connection, source="podium/projector"), table).run())
+        await until_stopped(Projector(log, table, DeadLetters(connection)).run())
     finally:
         await table.close()
         await connection.close()
 
 
 def main() -> None:
-    """Read the settings and serve; exit with 2 where they are wrong, with 1 where the schema is."""
+    """Read the settings and work; exit with 2 where they are wrong, with 1 where schema or rows are."""
+    parser = argparse.ArgumentParser(prog="python -m services.projector", description=__doc__)
+    parser.add_argument(
+        "command", nargs="?", choices=commands.COMMANDS, help="without: project until stopped"
+    )
+    command = parser.parse_args().command
     logs.configure("projector")
     try:
-        asyncio.run(serve(read(Environment(os.environ))))
+        settings = read(Environment(os.environ))
+        if command is not None:
+            sys.exit(asyncio.run(commands.run(command, settings)))
+        asyncio.run(serve(settings))
     except SettingError as error:
         refuse("projector", error)
-    except MigrationError as error:
+    except (MigrationError, commands.CommandError) as error:
         sys.exit(f"podium projector: {error}")
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from events.job import Job, evolve
+from events.recorded import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,6 +44,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     error_message: str | None
     metadata: str
     sequence: int
+
+
+def unfoldable(records: Iterable[Recorded], keys: Mapping[str, UUID]) -> list[tuple[int, str]]:
+    """The sequences of those that no row can come of, each with the reason; `keys` are those of `keys_of`."""
+    found = []
+    for record in records:
+        if isinstance(record.event, Unreadable):
+            found.append((record.sequence, record.event.reason))
+        elif record.event.job_id not in keys:
+            found.append((record.sequence, f"the id of its job is no UUID: {record.event.job_id!r}"))
+    return found
 
 
 def keys_of(records: Iterable[Recorded]) -> dict[str, UUID]:

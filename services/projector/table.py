@@ -9,22 +9,23 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import asyncpg
-import structlog
+import msgspec
 from msgspec.structs import astuple
 
 from services.projector.migrations import migrate
+from services.projector.position import Position, check
 from services.projector.rows import Row, decode, keys_of, project, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from uuid import UUID
 
     from events.job import Job
+    from events.log import Extent
     from events.recorded import Recorded
 
     Connection: TypeAlias = asyncpg.Connection[Any]
 
-_NAME: Final = "jobs"
+NAME: Final = "jobs"
 _CONNECT_S: Final = 10.0
 _STATEMENT_S: Final = 60.0
 _CLOSE_S: Final = 2.0
@@ -33,10 +34,11 @@ _CLOSE_S: Final = 2.0
 _LOST: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 _BEGIN_AT_ZERO: Final = (
-    "INSERT INTO projection_checkpoint (name, sequence) VALUES ($1, 0) ON CONFLICT (name) DO NOTHING"
+    "INSERT INTO projection_checkpoint (name, sequence, log) VALUES ($1, 0, $2) ON CONFLICT (name) DO NOTHING"
 )
-_CHECKPOINT: Final = "SELECT sequence FROM projection_checkpoint WHERE name = $1"
+_CHECKPOINT: Final = "SELECT sequence, log FROM projection_checkpoint WHERE name = $1"
 _LOCKED_CHECKPOINT: Final = f"{_CHECKPOINT} FOR UPDATE"
+_NAME_THE_LOG: Final = "UPDATE projection_checkpoint SET log = $2 WHERE name = $1 AND log IS NULL"
 _MOVE_CHECKPOINT: Final = "UPDATE projection_checkpoint SET sequence = $2 WHERE name = $1"
 _KNOWN: Final = "SELECT job_id, metadata FROM jobs WHERE job_id = ANY($1)"
 
@@ -57,8 +59,6 @@ _UPSERT: Final = (
     + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "job_id")
 )
 
-_log = structlog.get_logger(__name__)
-
 
 class TableUnavailableError(Exception):
     """Postgres did not do it: it is away, or says why not.  Nothing was stored, or all; try again."""
@@ -68,47 +68,64 @@ class RewoundError(Exception):
     """The checkpoint lies before what was read so far: the rows are to be folded again from there."""
 
 
+class UnfoldableError(Exception):
+    """One of the events, at least, makes a job that has no place in the table; nothing was stored."""
+
+
 class JobTable:
-    """The table `jobs` and its checkpoint, over one connection that is opened when it is needed."""
+    """The table `jobs` and its checkpoint, over one connection that is opened when it is needed.
 
-    def __init__(self, database_url: str) -> None:
+    `schema` names the schema that they are in, where that is not the connection's own.
+    """
+
+    def __init__(self, database_url: str, *, schema: str | None = None) -> None:
         self._url = database_url
+        self._schema = schema
         self._open: Connection | None = None
+        self._log: str | None = None
 
-    async def checkpoint(self) -> int:
+    async def checkpoint(self, extent: Extent) -> int:
         """The last sequence that is folded in, 0 at first; brings the schema up to date before.
 
         Raises:
+            LogReplacedError: the rows were folded from another log than that of `extent`.
             TableUnavailableError: see there.
             MigrationError: the schema is not one that this version knows.
         """
         with self._translated():
             connection = await self._connection()
             await migrate(connection)
-            await connection.execute(_BEGIN_AT_ZERO, _NAME)
-            sequence: int = await connection.fetchval(_CHECKPOINT, _NAME)
-            return sequence
+            await connection.execute(_BEGIN_AT_ZERO, NAME, extent.identity)
+            position = await position_in(connection)
+            check(position, extent)
+            await connection.execute(_NAME_THE_LOG, NAME, extent.identity)
+            self._log = extent.identity
+            return position.sequence
 
     async def fold_in(self, records: Sequence[Recorded], *, after: int) -> int:
         """Fold events into the rows and return the checkpoint then; those behind it already are left out.
 
-        `records` are all events of the log past `after`, in order, up to the last of them.
+        `records` are all events of the log past `after`, in order, up to the last of them; the log is the
+        one that `checkpoint` was asked about.
 
         Raises:
-            RewoundError: somebody has set the checkpoint to before `after`.
+            RewoundError: somebody has set the checkpoint to before `after`, or to another log.
+            UnfoldableError: one of them makes a row that cannot be stored.
             TableUnavailableError: see there; the same call again is safe.
         """
         with self._translated():
             connection = await self._connection()
             async with connection.transaction():
-                at: int | None = await connection.fetchval(_LOCKED_CHECKPOINT, _NAME)
-                if at is None or at < after:
-                    raise RewoundError(f"the checkpoint is {at}, but events up to {after} were folded in")
+                row = await connection.fetchrow(_LOCKED_CHECKPOINT, NAME)
+                if row is None or row["sequence"] < after or row["log"] not in {None, self._log}:
+                    found = f"at {row['sequence']} of {row['log']}" if row else "gone"
+                    raise RewoundError(f"the checkpoint is {found}, but {after} of {self._log} was reached")
+                at: int = row["sequence"]
                 new = [record for record in records if record.sequence > at]
                 if new:
                     at = new[-1].sequence
                     await self._store(connection, new)
-                    await connection.execute(_MOVE_CHECKPOINT, _NAME, at)
+                    await connection.execute(_MOVE_CHECKPOINT, NAME, at)
                 return at
 
     async def close(self) -> None:
@@ -120,14 +137,19 @@ class JobTable:
 
     async def _store(self, connection: Connection, records: list[Recorded]) -> None:
         keys = keys_of(records)
-        for record in records:
-            if record.event.job_id not in keys:
-                _log.error("job_without_row", job_id=record.event.job_id, sequence=record.sequence)
         known = await connection.fetch(_KNOWN, set(keys.values()))
-        jobs: dict[UUID, Job] = {row["job_id"]: decode(row["metadata"]) for row in known}
-        rows = [astuple(row_of(key, job)) for key, job in project(jobs, records, keys).items()]
-        if rows:
+        jobs = {row["job_id"]: _job_in(row) for row in known}
+        try:
+            rows = [astuple(row_of(key, job)) for key, job in project(jobs, records, keys).items()]
+        except Exception as error:
+            # A bug of the fold, or a history that nobody foresaw: one job must not stop all others.
+            raise UnfoldableError(repr(error)) from error
+        if not rows:
+            return
+        try:
             await connection.execute(_UPSERT, *zip(*rows, strict=True))
+        except asyncpg.DataError as error:
+            raise UnfoldableError(str(error)) from error
 
     async def _connection(self) -> Connection:
         if self._open is None or self._open.is_closed():
@@ -135,7 +157,10 @@ class JobTable:
                 self._url,
                 timeout=_CONNECT_S,
                 command_timeout=_STATEMENT_S,
-                server_settings={"application_name": "podium-projector"},
+                server_settings={
+                    "application_name": "podium-projector",
+                    **({"search_path": self._schema} if self._schema else {}),
+                },
             )
         return self._open
 
@@ -149,3 +174,18 @@ class JobTable:
                 self._open.terminate()
                 self._open = None
             raise TableUnavailableError(repr(error)) from error
+
+
+async def position_in(connection: Connection) -> Position:
+    """How far the rows are: the checkpoint, 0 where there is none yet."""
+    row = await connection.fetchrow(_CHECKPOINT, NAME)
+    return Position(sequence=row["sequence"], log=row["log"]) if row else Position(sequence=0, log=None)
+
+
+def _job_in(row: asyncpg.Record) -> Job:
+    try:
+        return decode(row["metadata"])
+    except msgspec.DecodeError as error:
+        raise TableUnavailableError(
+            f"the row of job {row['job_id']} is none of this version ({error}): podium projection rebuild"
+        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from events import subjects
@@ -29,7 +30,7 @@ async def serve(settings: Settings) -> None:
         roster.heard(message.subject.rsplit(".", 1)[-1])
 
     connection = await broker.connect(settings.nats_url, name="scheduler", on_reconnect=roster.listen_afresh)
-    await ensure_stream(connection.jetstream(), replicas=settings.nats_replicas)
+    await broker.insist(partial(ensure_stream, connection.jetstream(), replicas=settings.nats_replicas))
     await connection.subscribe(subjects.HEARTBEATS, cb=on_heartbeat)
     log = JetStreamLog(connection, source="podium/scheduler")
     scheduler = Scheduler(log, settings.rules, roster, clock=utc_now)

@@ -17,9 +17,12 @@ PURE = (
     "events/live.py",
     "events/progress.py",
     "events/recorded.py",
+    "events/stored.py",
     "events/subjects.py",
+    "events/upcasting.py",
     "services/scheduler/rules.py",
     "services/executor/outcome.py",
+    "services/projector/position.py",
     "services/projector/rows.py",
     "agent/brief.py",
 )

@@ -20,6 +20,7 @@ from msgspec.structs import astuple
 from cli.embedded.postgres import Postgres
 from cli.embedded.servers import nats_command
 from events import catalogue, subjects
+from events.dead_letters import DeadLetters
 from events.jetstream import JetStreamLog, ensure_stream
 from events.log import JobAt
 from services.projector.loop import Projector
@@ -71,9 +72,9 @@ async def measure(folder: Path, *, events: int, seed: int) -> None:
             log = JetStreamLog(connection, source="bench")
             with timed("follow alone", "events", events):
                 await follow_all(log, events)
-            await JobTable(url).checkpoint()
+            await JobTable(url).checkpoint(await log.extent())
             with timed("projector", "events", events):
-                await project_all(log, url, events)
+                await project_all(connection, url, events)
             await copy_all(url)
     finally:
         nats.kill()
@@ -105,9 +106,10 @@ async def follow_all(log: JetStreamLog, events: int) -> None:
                 return
 
 
-async def project_all(log: JetStreamLog, url: str, events: int) -> None:
+async def project_all(connection: Client, url: str, events: int) -> None:
     table = JobTable(url)
-    task = asyncio.create_task(Projector(log, table).run())
+    log = JetStreamLog(connection, source="bench")
+    task = asyncio.create_task(Projector(log, table, DeadLetters(connection)).run())
     watcher = await asyncpg.connect(url)
     while await watcher.fetchval("SELECT sequence FROM projection_checkpoint") < events:
         await asyncio.sleep(0.05)

@@ -11,9 +11,12 @@ from nats.js.errors import APIError
 from structlog.testing import capture_logs
 
 from events import catalogue, subjects
-from events.catalogue import JobCancelRequested, JobRequested
+from events.catalogue import AttemptScheduled, JobCancelRequested, JobRequested
 from events.jetstream import JetStreamLog, ensure_stream
-from events.log import ConflictError, JobAt, UnavailableError
+from events.live import LiveJobs
+from events.log import ConflictError, JobAt, TypeAt, UnavailableError
+from events.recorded import Unreadable
+from services.gateway.cancel import request_cancel
 from tests.servers import NatsServer
 
 if TYPE_CHECKING:
@@ -125,10 +128,20 @@ async def test_nothing_can_be_taken_out_of_the_log(connection, log) -> None:
         (None, {"ce-time": "2026-01-01T00:00:00"}),
         (None, {"ce-time": "9999-12-31T23:59:59-10:00"}),
         (None, {"ce-id": None}),
+        (catalogue.encode(JobCancelRequested(job_id="another")), {}),
+        (b'{"type":"JobRequested","version":2}', {}),
     ],
-    ids=["no JSON", "unknown type", "a time of no zone", "a time past all times", "no id"],
+    ids=[
+        "no JSON",
+        "unknown type",
+        "a time of no zone",
+        "a time past all times",
+        "no id",
+        "another job",
+        "newer",
+    ],
 )
-async def test_a_message_that_is_no_event_is_reported_and_passed_over(
+async def test_a_message_that_is_no_event_keeps_its_place_and_is_reported_once(
     connection, log, payload, changed
 ) -> None:
     (before,) = await append_many(log, 1)
@@ -141,11 +154,36 @@ async def test_a_message_that_is_no_event_is_reported_and_passed_over(
     seen: list[Recorded] = []
     with capture_logs() as lines:
         async with asyncio.timeout(5):
-            await take(log, 2, seen)
-        assert await log.read_job(event.job_id) == []
-    assert [(record.sequence, record.event.job_id) for record in seen] == [(1, before), (3, after)]
+            await take(log, 3, seen)
+        assert [record.event for record in await log.read_job(event.job_id)] == [seen[1].event]
+    places = [(record.sequence, record.event.job_id) for record in seen]
+    assert places == [(1, before), (2, event.job_id), (3, after)]
+    assert [isinstance(record.event, Unreadable) for record in seen] == [False, True, False]
     reports = [line for line in lines if line["event"] == "event_unreadable"]
-    assert [(line["log_level"], line["sequence"]) for line in reports] == [("error", 2)] * 2
+    assert [(line["log_level"], line["sequence"]) for line in reports] == [("error", 2)]
+
+
+async def poison(connection: Client, job_id: str, event_type: str) -> int:
+    """Store what no event can be made of, as the newest of a job and a type."""
+    return (await connection.jetstream().publish(f"jobs.{job_id}.{event_type}", b"poison")).seq
+
+
+async def test_a_job_whose_newest_message_cannot_be_read_can_still_be_written_to(connection, log) -> None:
+    (job_id,) = await append_many(log, 1)
+    await poison(connection, job_id, "JobExploded")
+    job = await request_cancel(log, job_id)
+    assert (job.cancel_requested, job.sequence) == (True, 3)
+
+
+async def test_schedulings_go_on_after_one_that_cannot_be_read(connection, log) -> None:
+    (job_id,) = await append_many(log, 1)
+    await poison(connection, job_id, "AttemptScheduled")
+    live, seen = LiveJobs(), []
+    await take(log, 2, seen)
+    for record in seen:
+        live.observe(record)
+    scheduled = AttemptScheduled(job_id=job_id, attempt=1)
+    assert await log.append(scheduled, expect=TypeAt(sequence=live.last_scheduled)) == 3
 
 
 class DeafClient:

@@ -16,19 +16,22 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from msgspec.structs import replace
-from structlog.testing import capture_logs
 
 from events.catalogue import JobRequested
 from events.jetstream import JetStreamLog, ensure_stream
 from events.job import fold
-from events.log import JobAt
+from events.log import Extent, JobAt
 from events.memory import MemoryLog
+from events.recorded import Unreadable
+from services.projector.folding import Folding
 from services.projector.loop import Projector
+from services.projector.position import LogReplacedError
 from services.projector.rows import decode
 from services.projector.table import JobTable, RewoundError
 from tests.bench.jobs import histories as realistic
 from tests.history import recorded, requested
 from tests.unit.events.strategies import JOB_ID, histories, without_nul
+from tests.unit.projector.test_loop import Aside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from events.log import Log
 
 EVENTS = 1500
+EXTENT = Extent(identity="a log", last=10**6)
 
 
 @pytest.fixture
@@ -48,7 +52,7 @@ async def database(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 @pytest.fixture
 async def table(database_url: str) -> AsyncIterator[JobTable]:
     table = JobTable(database_url)
-    await table.checkpoint()
+    await table.checkpoint(EXTENT)
     yield table
     await table.close()
 
@@ -69,7 +73,7 @@ async def append(log: Log, count: int, seed: int = 1) -> None:
 @asynccontextmanager
 async def projecting(log: Log, url: str) -> AsyncIterator[None]:
     table = JobTable(url)
-    running = asyncio.create_task(Projector(log, table).run())
+    running = asyncio.create_task(Projector(log, table, Aside()).run())
     try:
         yield
         assert not running.done()
@@ -130,9 +134,10 @@ async def test_every_event_again_changes_no_byte(log, database_url, database) ->
 
 
 async def test_batches_of_any_size_come_to_the_same_bytes(log, database_url, database, table) -> None:
+    await database.execute("TRUNCATE projection_checkpoint")
     first = await project(log, database_url, database)
     await database.execute("TRUNCATE jobs, projection_checkpoint")
-    at = await table.checkpoint()
+    at = await table.checkpoint(await log.extent())
     for size in (1, 2, 3, 700, 50, EVENTS):
         at = await table.fold_in(log._records[at : at + size], after=at)
     assert (at, await dump(database)) == (EVENTS, first)
@@ -175,7 +180,7 @@ async def test_a_checkpoint_behind_what_was_read_is_no_place_to_go_on_from(datab
     await database.execute("UPDATE projection_checkpoint SET sequence = 1")
     with pytest.raises(RewoundError):
         await table.fold_in(records[2:], after=2)
-    assert await table.checkpoint() == 1
+    assert await table.checkpoint(EXTENT) == 1
     assert await database.fetchval("SELECT count(*) FROM jobs") == 2
 
 
@@ -198,11 +203,48 @@ async def test_a_projector_waits_for_another_that_is_at_it(database, table) -> N
     assert await database.fetchval("SELECT count(*) FROM jobs") == 0
 
 
-async def test_a_job_that_can_have_no_row_stops_nobody(database, table) -> None:
-    with capture_logs() as lines:
-        assert await table.fold_in(recorded([requested("no-uuid"), requested(JOB_ID)]), after=0) == 2
+async def test_an_event_whose_row_cannot_be_stored_is_set_aside_and_stops_nobody(database, table) -> None:
+    aside = Aside(failures=2)
+    requests = [requested(str(UUID(int=number))) for number in range(100)]
+    requests[70] = replace(requests[70], competition="\ud800")
+    records = recorded(requests)
+    assert await Folding(table, aside).fold(records, after=0) == 100
+    assert [sequence for sequence, _ in aside.letters] == [71]
+    assert await database.fetchval("SELECT count(*) FROM jobs") == 99
+    assert await checkpoint(database) == 100
+
+
+async def test_a_job_that_can_have_no_row_is_set_aside_and_stops_nobody(database, table) -> None:
+    aside = Aside()
+    assert await Folding(table, aside).fold(recorded([requested("no-uuid"), requested(JOB_ID)]), after=0) == 2
     assert await database.fetchval("SELECT array_agg(job_id) FROM jobs") == [UUID(JOB_ID)]
-    assert [(line["log_level"], line["sequence"]) for line in lines] == [("error", 1)]
+    assert aside.letters == [(1, "the id of its job is no UUID: 'no-uuid'")]
+
+
+async def test_what_cannot_be_read_moves_the_job_and_the_checkpoint(database, table) -> None:
+    nothing = Unreadable(job_id=JOB_ID, event_type="JobExploded", reason="no such type")
+    records = recorded([requested(JOB_ID), nothing])
+    aside = Aside()
+    assert await Folding(table, aside).fold(records, after=0) == 2
+    assert aside.letters == [(2, "no such type")]
+    assert await database.fetchval("SELECT sequence FROM jobs") == 2
+    assert await checkpoint(database) == 2
+
+
+async def test_rows_of_another_log_are_left_alone(database, table) -> None:
+    await table.fold_in(recorded([requested(JOB_ID)]), after=0)
+    for extent in (Extent(identity="another", last=10), Extent(identity="a log", last=0)):
+        with pytest.raises(LogReplacedError):
+            await table.checkpoint(extent)
+    await database.execute("UPDATE projection_checkpoint SET log = 'another'")
+    with pytest.raises(RewoundError):
+        await table.fold_in(recorded([requested(JOB_ID)]), after=1)
+
+
+async def test_a_checkpoint_from_before_logs_had_names_takes_the_name_of_the_log(database, table) -> None:
+    await database.execute("UPDATE projection_checkpoint SET log = NULL")
+    await table.checkpoint(EXTENT)
+    assert await database.fetchval("SELECT log FROM projection_checkpoint") == EXTENT.identity
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -26,9 +26,8 @@ def test_an_event_reads_back_as_it_was(event) -> None:
 
 @given(events())
 def test_fields_of_a_newer_writer_are_ignored(event) -> None:
-    payload = msgspec.json.decode(encode(event)) | {"new_field": {"deep": [1, None]}, "version": 2}
-    read = decode(msgspec.json.encode(payload))
-    assert read == msgspec.structs.replace(event, version=2)
+    payload = msgspec.json.decode(encode(event)) | {"new_field": {"deep": [1, None]}}
+    assert decode(msgspec.json.encode(payload)) == event
 
 
 @pytest.mark.parametrize(

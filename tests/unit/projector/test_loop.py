@@ -4,20 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
-from events.log import JobAt
+from events.log import JobAt, UnavailableError
 from events.memory import MemoryLog
-from services.projector import loop
+from events.recorded import Unreadable
+from services.projector import folding, loop
 from services.projector.loop import Projector
-from services.projector.table import RewoundError, TableUnavailableError
+from services.projector.table import RewoundError, TableUnavailableError, UnfoldableError
 from tests.history import requested
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from events.log import Extent
     from events.recorded import Recorded
+
+
+class Aside:
+    """Takes what is set aside, and refuses the first `failures` times."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.letters: list[tuple[int, str]] = []
+        self._failures = failures
+
+    async def set_aside(self, sequence: int, reason: str) -> None:
+        if self._failures:
+            self._failures -= 1
+            raise UnavailableError("no answer")
+        self.letters.append((sequence, reason))
 
 
 class ListTable:
@@ -27,7 +45,7 @@ class ListTable:
         self.stored: list[int] = []
         self.failures: list[str] = []
 
-    async def checkpoint(self) -> int:
+    async def checkpoint(self, extent: Extent) -> int:
         self._fail("checkpoint")
         return len(self.stored)
 
@@ -47,16 +65,18 @@ class ListTable:
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "_RETRY_S", 0.001)
+    monkeypatch.setattr(folding, "_RETRY_S", 0.001)
 
 
 async def append(log: MemoryLog, jobs: range) -> None:
     for job in jobs:
-        await log.append(requested(f"j{job}"), expect=JobAt(sequence=0))
+        await log.append(requested(str(UUID(int=job))), expect=JobAt(sequence=0))
 
 
-async def run_until(log: MemoryLog, table: ListTable, count: int, meanwhile=None) -> None:
-    running = asyncio.create_task(Projector(log, table).run())
+async def run_until(
+    log: MemoryLog, table: ListTable, count: int, meanwhile=None, aside: Aside | None = None
+) -> None:
+    running = asyncio.create_task(Projector(log, table, aside or Aside()).run())
     async with asyncio.timeout(5):
         while len(table.stored) < count:
             await asyncio.sleep(0.001)
@@ -97,3 +117,46 @@ async def test_a_table_that_is_wound_back_is_filled_again() -> None:
 
     await run_until(log, table, 10, wind_back)
     assert table.stored == list(range(1, 13))
+
+
+class PickyTable(ListTable):
+    """Will not store what lies at some sequences, as long as it is an event."""
+
+    def __init__(self, *refused: int) -> None:
+        super().__init__()
+        self._refused = refused
+
+    async def fold_in(self, records: Sequence[Recorded], *, after: int) -> int:
+        for record in records:
+            if record.sequence in self._refused and not isinstance(record.event, Unreadable):
+                raise UnfoldableError(f"not {record.sequence}")
+        return await super().fold_in(records, after=after)
+
+
+async def test_what_cannot_be_stored_is_set_aside_alone() -> None:
+    log, table, aside = MemoryLog(), PickyTable(1, 500, 501, 1200), Aside(failures=3)
+    await append(log, range(1200))
+    await run_until(log, table, 1200, aside=aside)
+    assert table.stored == list(range(1, 1201))
+    assert aside.letters == [(place, f"not {place}") for place in (1, 500, 501, 1200)]
+
+
+async def test_a_log_that_is_replaced_is_said_and_not_waited_for_in_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "_CHECK_EVERY", 2)
+    monkeypatch.setattr(loop, "RETRY_MAX_S", 0.001)
+    log, table = MemoryLog(), ListTable()
+    await append(log, range(10))
+
+    async def lose_the_end() -> None:
+        del log._records[5:]
+        with capture_logs() as lines:
+            while not any(line["event"] == "log_replaced" for line in lines):
+                await asyncio.sleep(0.01)
+        (first, *_) = [line for line in lines if line["event"] == "log_replaced"]
+        assert first["log_level"] == "error"
+        assert first["reason"] == "the rows hold events up to 10, but the log ends at 5"
+        assert "podium projection rebuild" in first["remedy"]
+
+    await run_until(log, table, 10, lose_the_end)
