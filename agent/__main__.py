@@ -13,7 +13,7 @@ from agent.errors import CompetitionError
 from agent.settings import Settings, read_settings
 from agent.solve import solve
 from agent.speech import speaker
-from events.progress import Failed
+from events.progress import NONCE_VARIABLE, Failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,9 @@ def main() -> int:
     # Whatever a library prints must not get between our lines: they go to a descriptor of their own.
     voice = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    say = speaker(voice)
     hide_environment()
+    # Out of the environment: nothing that we start may speak in our name.
+    say = speaker(voice, nonce=os.environ.pop(NONCE_VARIABLE, ""))
     try:
         settings = read_settings(os.environ)
         os.environ.setdefault("MPLCONFIGDIR", str(settings.work_dir / "matplotlib"))

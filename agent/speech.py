@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, TypeAlias
 
 from events.progress import Stage, StageCompleted, StageProgressed, StageStarted, encode_line
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
     Progress: TypeAlias = Callable[[float, str], None]
 
 
-def speaker(out: BinaryIO) -> Say:
-    """A function that writes each message at once: whoever follows the attempt sees it as it happens."""
+def speaker(out: BinaryIO, *, nonce: str) -> Say:
+    """A function that writes each message at once: whoever follows the attempt sees it as it happens.
+
+    Messages are numbered from 1 and carry the nonce, by which the executor knows that they are ours.
+    """
+    numbers = count(1)
 
     def say(message: Message) -> None:
-        out.write(encode_line(message))
+        out.write(encode_line(message, nonce=nonce, number=next(numbers)))
         out.flush()
 
     return say

@@ -74,34 +74,37 @@ class AttemptStarted(_Event, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-class StageStarted(_Event, frozen=True, kw_only=True):
-    """The agent began a stage.  Written by the executor."""
+class _Said(_Event, frozen=True, kw_only=True):
+    """What the agent said; `number` is the message's own, from 1 (0: written before messages had one)."""
 
     attempt: int
+    number: int = 0
+
+
+class StageStarted(_Said, frozen=True, kw_only=True):
+    """The agent began a stage.  Written by the executor."""
+
     stage: Stage
 
 
-class StageProgressed(_Event, frozen=True, kw_only=True):
+class StageProgressed(_Said, frozen=True, kw_only=True):
     """A stage moved on: `fraction` of it (0..1) is done.  Written by the executor."""
 
-    attempt: int
     stage: Stage
     fraction: float
     message: str
 
 
-class StageCompleted(_Event, frozen=True, kw_only=True):
+class StageCompleted(_Said, frozen=True, kw_only=True):
     """A stage ended well.  Written by the executor."""
 
-    attempt: int
     stage: Stage
     summary: str
 
 
-class ModelEvaluated(_Event, frozen=True, kw_only=True):
+class ModelEvaluated(_Said, frozen=True, kw_only=True):
     """A model's out-of-fold predictions were scored by the agent.  Written by the executor."""
 
-    attempt: int
     model: str
     metric: str
     maximize: bool
@@ -109,13 +112,12 @@ class ModelEvaluated(_Event, frozen=True, kw_only=True):
     fold_scores: tuple[float, ...]
 
 
-class LlmCallCompleted(_Event, frozen=True, kw_only=True):
+class LlmCallCompleted(_Said, frozen=True, kw_only=True):
     """One paid call to a language model: its tokens, its price in dollars, its duration.
 
     Written by the executor.
     """
 
-    attempt: int
     model: str
     purpose: str
     input_tokens: int

@@ -1,7 +1,7 @@
 """What an agent says on its standard output: one JSON object a line, and nothing else of ours.
 
 The agent imports this module and no other of the service's; it must therefore stay free of NATS,
-Postgres and HTTP.  A line that does not decode to a `Message` is a log line, not an error.
+Postgres and HTTP.  A line that is no message with the attempt's nonce is a log line, not an error.
 """
 
 from __future__ import annotations
@@ -101,20 +101,38 @@ Message: TypeAlias = (
     StageStarted | StageProgressed | StageCompleted | ModelEvaluated | LlmCalled | Succeeded | Failed
 )
 
+
+class Spoken(msgspec.Struct, frozen=True, kw_only=True):
+    """A message as it stands on a line.
+
+    `nonce` is what the executor gave this attempt's agent and nobody else, so that no other process can speak
+    for the agent; `number` counts the agent's messages from 1, so that a reader who begins again knows
+    which it has had.
+    """
+
+    nonce: str
+    number: int
+    message: Message
+
+
+NONCE_VARIABLE: Final = "PODIUM_NONCE"
+"""The environment variable by which an agent gets its nonce."""
+
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+_decoder: msgspec.json.Decoder[Spoken] = msgspec.json.Decoder(Spoken)
 
 
-def encode_line(message: Message) -> bytes:
+def encode_line(message: Message, *, nonce: str, number: int) -> bytes:
     """One message as one line of UTF-8 JSON, newline included."""
-    return _encoder.encode(message) + b"\n"
+    return _encoder.encode(Spoken(nonce=nonce, number=number, message=message)) + b"\n"
 
 
-def decode_line(line: bytes) -> Message | None:
-    """The message on a line, or None where the line is something else (a log line)."""
+def decode_line(line: bytes, *, nonce: str) -> Spoken | None:
+    """The message on a line, or None where the line is something else (a log line, a forgery)."""
     if len(line) > LINE_BYTES_MAX or not line.startswith(b"{"):
         return None
     try:
-        return _decoder.decode(line)
-    except (msgspec.DecodeError, msgspec.ValidationError):
+        spoken = _decoder.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    return spoken if spoken.nonce == nonce else None

@@ -1,4 +1,4 @@
-"""The names of things in NATS: the stream of record, the subjects of events, the heartbeat, the bucket."""
+"""The names of things in NATS: the streams of events and of log lines, the heartbeat, the bucket."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ ALL_EVENTS: Final = "jobs.>"
 DEAD_STREAM: Final = "DEAD_LETTERS"
 ALL_DEAD: Final = "dead.>"
 ARTIFACT_BUCKET: Final = "artifacts"
+LOG_STREAM: Final = "LOGS"
+ALL_LOGS: Final = "logs.>"
 HEARTBEATS: Final = "podium.heartbeat.*"
 
 
@@ -45,3 +47,8 @@ def dead(subject: str) -> str:
 def heartbeat_of(executor: str) -> str:
     """Where an executor says that it lives (core NATS, not stored)."""
     return f"podium.heartbeat.{executor}"
+
+
+def logs_of(job_id: str) -> str:
+    """The log lines of one job's attempts."""
+    return f"logs.{job_id}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nats.errors import Error as NatsError
 from nats.js.api import ObjectStoreConfig
-from nats.js.errors import NotFoundError
+from nats.js.errors import NotFoundError, ObjectDeletedError, ObjectNotFoundError
 
 from events import subjects
 from events.catalogue import Artifact
@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from nats.js.object_store import ObjectStore
 
 
+_DAY_S: Final = 86_400
+
+
 class ArtifactError(Exception):
     """An artifact that could not be stored or read back whole."""
+
+
+class ArtifactGoneError(ArtifactError):
+    """The store has no such artifact any more."""
 
 
 async def ensure_bucket(js: JetStreamContext, *, replicas: int = 1) -> None:
@@ -27,6 +34,14 @@ async def ensure_bucket(js: JetStreamContext, *, replicas: int = 1) -> None:
         await js.object_store(subjects.ARTIFACT_BUCKET)
     except NotFoundError:
         await js.create_object_store(subjects.ARTIFACT_BUCKET, config=ObjectStoreConfig(replicas=replicas))
+
+
+async def keep_artifacts(js: JetStreamContext, *, days: float) -> None:
+    """Let the bucket forget what is older than so many days; 0: nothing."""
+    stream = f"OBJ_{subjects.ARTIFACT_BUCKET}"
+    found = (await js.stream_info(stream)).config
+    if found.max_age != days * _DAY_S:
+        await js.update_stream(found.evolve(max_age=days * _DAY_S))
 
 
 class ArtifactStore:
@@ -53,10 +68,13 @@ class ArtifactStore:
         """The file's bytes, equal to what was stored.
 
         Raises:
-            ArtifactError: it is gone, cannot be read, or is not what was stored.
+            ArtifactGoneError: it was there and is not any more.
+            ArtifactError: it cannot be read, or is not what was stored.
         """
         try:
             found = await (await self._bucket()).get(artifact.key)
+        except (ObjectNotFoundError, ObjectDeletedError) as error:
+            raise ArtifactGoneError(f"{artifact.name} is not kept any more") from error
         except (NatsError, TimeoutError, OSError) as error:
             raise ArtifactError(f"reading {artifact.name}: {error!r}") from error
         data = found.data or b""

@@ -1,11 +1,29 @@
-"""Typed reading of environment variables, with an error that names the variable and what it should be."""
+"""Typed reading of environment variables, with an error that names the variable and what it should be.
+
+A variable that may hold a secret can be given as a file instead: ``KAGGLE_KEY_FILE`` names the file that
+holds what ``KAGGLE_KEY`` would.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+SECRET: Final = frozenset(
+    {
+        "ANTHROPIC_API_KEY",
+        "DATABASE_URL",
+        "KAGGLE_KEY",
+        "KAGGLE_USERNAME",
+        "NATS_URL",
+        "REDIS_URL",
+    }
+)
+"""What may come from a file."""
 
 
 class SettingError(Exception):
@@ -20,14 +38,32 @@ class Environment:
 
     def text(self, name: str, default: str | None = None) -> str:
         """The value as it is; without a default the variable is required."""
-        value = self._variables.get(name, "").strip() or default
+        value = self._given(name) or default
         if value is None:
             raise SettingError(f"{name} is not set")
         return value
 
     def optional(self, name: str) -> str | None:
         """The value, or None where it is unset."""
-        return self._variables.get(name, "").strip() or None
+        return self._given(name) or None
+
+    def _given(self, name: str) -> str:
+        """The value of a variable, or of the file that stands for it; "" where there is neither.
+
+        Raises:
+            SettingError: there are both, or the file cannot be read.
+        """
+        value = self._variables.get(name, "").strip()
+        file = self._variables.get(f"{name}_FILE", "").strip() if name in SECRET else ""
+        if not file:
+            return value
+        if value:
+            raise SettingError(f"{name} and {name}_FILE are both set: one is enough")
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise SettingError(f"{name}_FILE names {file}, which cannot be read: {why}") from None
 
     def integer(self, name: str, default: int, *, at_least: int = 0) -> int:
         """A whole number."""

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from events.jetstream import JetStreamLog, ensure_stream
 from services import broker, logs
-from services.artifacts import ArtifactStore, ensure_bucket
+from services.artifacts import ArtifactStore, ensure_bucket, keep_artifacts
 from services.environment import Environment, SettingError
 from services.executor.choice import RuntimeChoiceError, choose
 from services.executor.heartbeat import beat
 from services.executor.loop import Executor
 from services.executor.settings import read
+from services.logstream import LogLines, ensure_log_stream
 from services.running import refuse, until_stopped
 
 if TYPE_CHECKING:
@@ -36,8 +37,11 @@ async def serve(settings: Settings) -> None:
     js = connection.jetstream()
     await broker.insist(partial(ensure_stream, js, replicas=settings.nats_replicas))
     await broker.insist(partial(ensure_bucket, js, replicas=settings.nats_replicas))
+    await broker.insist(partial(keep_artifacts, js, days=settings.artifact_days))
     log = JetStreamLog(connection, source=f"podium/executor/{settings.executor}")
-    executor = Executor(log, runtime, ArtifactStore(js), settings)
+    kept = partial(ensure_log_stream, js, bytes_max=settings.log_bytes, days=settings.log_days)
+    await broker.insist(partial(kept, replicas=settings.nats_replicas))
+    executor = Executor(log, runtime, ArtifactStore(js), settings, lines=LogLines(connection))
     beating = asyncio.create_task(
         beat(
             connection,

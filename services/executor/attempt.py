@@ -10,66 +10,63 @@ import structlog
 
 from events.catalogue import AttemptFailed, AttemptSucceeded
 from events.job import Failure
-from events.progress import Failed, Succeeded, decode_line
+from events.progress import NONCE_VARIABLE, Succeeded
 from services.executor.collection import collect
-from services.executor.lines import printable
-from services.executor.outbox import Outbox
 from services.executor.outcome import Ending, cancelled, conclude
-from services.executor.runtime import SandboxError
-from services.executor.speech import cleaned, event_of
+from services.executor.runtime import Adopted, SandboxError
 from services.executor.writer import FencedError
 
 if TYPE_CHECKING:
     from services.executor.collection import Store
+    from services.executor.hearing import Hearing
     from services.executor.outcome import Cause
-    from services.executor.runtime import Exit, Runtime, Sandbox, SandboxSpec, StreamName
+    from services.executor.runtime import Exit, Runtime, Sandbox, SandboxSpec
     from services.executor.writer import AttemptWriter
 
 LINGER_S: Final = 10.0
 """How long a process may go on after its last word."""
 STOP_S: Final = 10.0
 """How long a stopped sandbox may take to end, all lines read."""
-_TEXT_CHARS_MAX: Final = 2000
-_LOG_CHARS_MAX: Final = 500
-_LOG_LINES_MAX: Final = 10_000
 
 _log = structlog.get_logger(__name__)
 
 
 class AttemptRun:
-    """Runs one attempt; `spec` is a failure where it was clear before the start that nothing can run.
+    """Runs one attempt: of a spec, or in a sandbox that was adopted; a failure where nothing can run.
 
-    `secrets` are values that must appear in no log line and no event.
+    `limit_s` is how long it may run in all, `ran_s` how long it has run before; no artifact that holds one of
+    `secrets` is kept.
     """
 
     def __init__(
         self,
-        spec: SandboxSpec | Failure,
+        what: SandboxSpec | Adopted | Failure,
         *,
         runtime: Runtime,
         store: Store,
         writer: AttemptWriter,
+        hearing: Hearing,
         job_id: str,
         attempt: int,
         limit_s: float,
+        ran_s: float = 0.0,
         secrets: tuple[str, ...] = (),
     ) -> None:
-        self._spec = spec
+        self._what = what
         self._runtime = runtime
         self._store = store
         self._writer = writer
+        self._hearing = hearing
+        self._outbox = hearing.outbox
         self._job_id = job_id
         self._attempt = attempt
         self._limit_s = limit_s
+        self._ran_s = ran_s
         self._secrets = secrets
-        self._outbox = Outbox()
         self._news = asyncio.Event()
         self._stopped = asyncio.Event()
         self._fenced = False
         self._cause: Cause | None = None
-        self._last_word: Succeeded | Failed | None = None
-        self._stderr_line = ""
-        self._log_lines_left = _LOG_LINES_MAX
 
     def stop(self, cause: Cause) -> None:
         """Ask for the end of the sandbox; the first cause counts."""
@@ -99,12 +96,12 @@ class AttemptRun:
             _log.warning("attempt_fenced", reason=str(error))
 
     async def _run(self) -> None:
-        if isinstance(self._spec, Failure):
-            await self._fail(self._spec)
+        if isinstance(self._what, Failure):
+            await self._fail(self._what)
             return
-        sandbox = await self._runtime.start(self._spec)
+        sandbox, nonce = await self._begin(self._what)
         try:
-            ended = await self._watch(sandbox)
+            ended = await self._watch(sandbox, nonce)
             if isinstance(ended, Succeeded):
                 await self._succeed(sandbox, ended)
             else:
@@ -112,12 +109,18 @@ class AttemptRun:
         finally:
             await asyncio.shield(_removed(sandbox))
 
-    async def _watch(self, sandbox: Sandbox) -> Succeeded | Failure:
+    async def _begin(self, what: SandboxSpec | Adopted) -> tuple[Sandbox, str]:
+        """The sandbox to listen to, and the nonce that its agent speaks with."""
+        if isinstance(what, Adopted):
+            return what.sandbox, what.nonce
+        return await self._runtime.start(what), what.variables[NONCE_VARIABLE]
+
+    async def _watch(self, sandbox: Sandbox, nonce: str) -> Succeeded | Failure:
         """Read and send until the process has ended or was stopped, and all it said is in the log."""
-        reading = asyncio.create_task(self._read(sandbox))
+        reading = asyncio.create_task(self._read(sandbox, nonce))
         sending = asyncio.create_task(self._send())
         stopped = asyncio.create_task(self._stopped.wait())
-        limit = asyncio.get_running_loop().call_later(self._limit_s, self.stop, "time_limit")
+        limit = asyncio.get_running_loop().call_later(self._limit_s - self._ran_s, self.stop, "time_limit")
         try:
             await asyncio.wait({reading, sending, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if self._fenced:
@@ -135,9 +138,9 @@ class AttemptRun:
             Ending(
                 exit=end,
                 cause=self._cause,
-                last_word=self._last_word,
+                last_word=self._hearing.last_word,
                 trouble=trouble,
-                stderr_line=self._stderr_line,
+                stderr_line=self._hearing.stderr_line,
                 limit_s=self._limit_s,
             )
         )
@@ -157,19 +160,14 @@ class AttemptRun:
         except SandboxError as error:
             return None, error.failure
 
-    async def _read(self, sandbox: Sandbox) -> Exit:
+    async def _read(self, sandbox: Sandbox, nonce: str) -> Exit:
+        loop = asyncio.get_running_loop()
         async for stream, line in sandbox.lines():
-            message = decode_line(line) if stream == "stdout" else None
-            if message is None:
-                self._note(stream, line)
-                continue
-            message = cleaned(message, self._clean)
-            if isinstance(message, Succeeded | Failed):
-                self._last_word = message
-                asyncio.get_running_loop().call_later(LINGER_S, self._linger)
-            else:
-                self._outbox.put(message)
-                self._news.set()
+            last_word = self._hearing.last_word
+            await self._hearing.take(stream, line, nonce=nonce, now_s=loop.time())
+            if self._hearing.last_word is not last_word:
+                loop.call_later(LINGER_S, self._linger)
+            self._news.set()
         return await sandbox.wait()
 
     def _linger(self) -> None:
@@ -179,9 +177,7 @@ class AttemptRun:
         loop = asyncio.get_running_loop()
         while (wait_s := self._outbox.wait_s(loop.time())) is not None or not self._outbox.closed:
             if wait_s == 0:
-                event = event_of(self._outbox.take(loop.time()), job_id=self._job_id, attempt=self._attempt)
-                assert event is not None, "a last word is never put"
-                await self._writer.append(event)
+                await self._writer.append(self._outbox.take(loop.time()))
                 if self._writer.cancel_requested:
                     self.stop("cancelled")
                 continue
@@ -191,7 +187,7 @@ class AttemptRun:
                     await self._news.wait()
 
     async def _succeed(self, sandbox: Sandbox, said: Succeeded) -> None:
-        artifacts = await collect(sandbox, self._store, said.artifacts)
+        artifacts = await collect(sandbox, self._store, said.artifacts, secrets=self._secrets)
         if isinstance(artifacts, Failure):
             await self._fail(artifacts)
             return
@@ -208,10 +204,10 @@ class AttemptRun:
         if not await self._writer.append(event, unless_cancelled=True):
             await self._fail(cancelled())
             return
-        _log.info("attempt_succeeded", score=said.score, metric=said.metric)
+        _log.info("attempt_succeeded", score=said.score, metric=said.metric, log_lines=self._hearing.lines)
 
     async def _fail(self, failure: Failure) -> None:
-        message = self._clean(failure.message)
+        message = self._hearing.clean(failure.message)
         await self._writer.append(
             AttemptFailed(
                 job_id=self._job_id,
@@ -221,23 +217,13 @@ class AttemptRun:
                 retryable=failure.retryable,
             )
         )
-        _log.warning("attempt_failed", reason=failure.reason, message=message, retryable=failure.retryable)
-
-    def _note(self, stream: StreamName, line: bytes) -> None:
-        """A line for whoever reads the executor's log; one that writes without end is cut off."""
-        text = printable(line.decode(errors="replace"), chars_max=_LOG_CHARS_MAX, secrets=self._secrets)
-        if not text:
-            return
-        if stream == "stderr":
-            self._stderr_line = text
-        self._log_lines_left -= 1
-        if self._log_lines_left > 0:
-            (_log.info if stream == "stderr" else _log.debug)("agent_line", stream=stream, line=text)
-        elif self._log_lines_left == 0:
-            _log.warning("agent_lines_dropped", after=_LOG_LINES_MAX)
-
-    def _clean(self, text: str) -> str:
-        return printable(text, chars_max=_TEXT_CHARS_MAX, secrets=self._secrets)
+        _log.warning(
+            "attempt_failed",
+            reason=failure.reason,
+            message=message,
+            retryable=failure.retryable,
+            log_lines=self._hearing.lines,
+        )
 
 
 async def _removed(sandbox: Sandbox) -> None:

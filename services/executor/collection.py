@@ -47,11 +47,17 @@ def wanted(names: Sequence[str]) -> tuple[str, ...]:
 
 
 async def collect(
-    sandbox: Sandbox, store: Store, names: Sequence[str], *, pause_s: float = 1.0
+    sandbox: Sandbox,
+    store: Store,
+    names: Sequence[str],
+    *,
+    secrets: Sequence[str] = (),
+    pause_s: float = 1.0,
 ) -> tuple[Artifact, ...] | Failure:
     """Fetch and store the named files; a failure where there is no submission or it cannot be stored.
 
     Another file that is missing or refused is left out, with a warning: the submission is worth more.
+    A file that holds one of `secrets` is refused.
     `pause_s` is the first pause between tries to store; it doubles.
 
     Raises:
@@ -63,7 +69,7 @@ async def collect(
         _log.warning("artifact_left_out", name=skipped[:100], why="not a plain file name, or one too many")
     for name in wanted(names):
         try:
-            data = await sandbox.read(name, bytes_max=min(FILE_BYTES_MAX, left))
+            data = await _read(sandbox, name, bytes_max=min(FILE_BYTES_MAX, left), secrets=secrets)
         except (FileMissingError, FileRefusedError) as error:
             if name == SUBMISSION:
                 return no_submission() if isinstance(error, FileMissingError) else error.failure
@@ -75,6 +81,13 @@ async def collect(
             return stored
         kept.append(stored)
     return tuple(kept)
+
+
+async def _read(sandbox: Sandbox, name: str, *, bytes_max: int, secrets: Sequence[str]) -> bytes:
+    data = await sandbox.read(name, bytes_max=bytes_max)
+    if any(secret.encode() in data for secret in secrets):
+        raise FileRefusedError(name, "it holds a secret")
+    return data
 
 
 async def _put(

@@ -12,6 +12,7 @@ import structlog
 from aiodocker.exceptions import DockerError
 from aiodocker.volumes import DockerVolume
 
+from events.progress import NONCE_VARIABLE
 from services.executor.archive import plain_file
 from services.executor.container import (
     LABEL_ATTEMPT,
@@ -25,7 +26,7 @@ from services.executor.container import (
 )
 from services.executor.docker_logs import Place, entries
 from services.executor.lines import LineSplitter
-from services.executor.runtime import Exit, SandboxError
+from services.executor.runtime import Adopted, Exit, SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -161,6 +162,23 @@ class DockerSandbox:
         """See `Sandbox.read`."""
         async with _engine("docker_failed", f"{name} could not be read from the container {self._name}"):
             return await plain_file(self._docker, self._container, f"{OUTPUT}/{name}", bytes_max=bytes_max)
+
+    async def adopt(self) -> Adopted | None:
+        """See `Remains.adopt`: a container goes on without its executor, and Docker keeps what it says.
+
+        One that was made and never started has nothing to say.
+        """
+        async with _engine("docker_failed", f"The container {self._name} cannot be looked at"):
+            try:
+                shown = await self._container.show()
+            except DockerError as error:
+                if error.status != 404:
+                    raise
+                return None
+        given = dict(variable.split("=", 1) for variable in shown["Config"]["Env"])
+        if shown["State"]["Status"] == "created" or NONCE_VARIABLE not in given:
+            return None
+        return Adopted(sandbox=self, nonce=given[NONCE_VARIABLE])
 
     async def remove(self) -> None:
         """See `Remains.remove`."""

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from events.progress import LINE_BYTES_MAX
+from services.executor.redaction import redacted, without
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,9 +47,8 @@ class LineSplitter:
 
 def printable(text: str, *, chars_max: int, secrets: Iterable[str] = ()) -> str:
     """The text on one line, without control characters and secrets, and no longer than allowed."""
-    for secret in secrets:
-        text = text.replace(secret, "[secret]")
-    # The cut comes early so that a long line costs little, and again for the mark of the cut.
-    text = _TERMINAL_COMMAND.sub("", text[: 4 * chars_max])
-    text = " ".join(_UNPRINTABLE.sub(" ", text).split())
+    # Known secrets go before the cut, which could leave a part of one; it comes early because what looks for
+    # the shape of others takes longer.  It comes again for the mark of the cut.
+    text = _TERMINAL_COMMAND.sub("", without(text, secrets)[: 4 * chars_max])
+    text = redacted(" ".join(_UNPRINTABLE.sub(" ", text).split()), secrets)
     return text if len(text) <= chars_max else text[: chars_max - 1] + "…"

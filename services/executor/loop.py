@@ -1,45 +1,71 @@
-"""The executor's shell: follow the log, claim scheduled attempts into free slots, stop what must stop."""
+"""The executor's shell: follow the log, adopt what still runs, claim into free slots, stop what must stop."""
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from events.catalogue import AttemptFailed, AttemptStarted
 from events.live import LiveJobs
+from events.log import UnavailableError
+from services.executor.adoption import is_left_over, last_heard, runs_here, time_run_s
 from services.executor.attempt import AttemptRun
+from services.executor.hearing import Heard, Hearing
 from services.executor.outcome import restarted
 from services.executor.runtime import SandboxError
 from services.executor.specification import limit_s_of, specify
 from services.executor.writer import AttemptWriter, FencedError
+from services.logstream import LogLinesError
+from services.running import utc_now
 
 if TYPE_CHECKING:
-    from events.job import Job
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from events.job import Failure, Job
     from events.log import Log
     from services.executor.collection import Store
-    from services.executor.runtime import Runtime
+    from services.executor.hearing import LineSink
+    from services.executor.runtime import Adopted, Remains, Runtime, SandboxSpec
     from services.executor.settings import Settings
 
 STOP_S: Final = 11.0
 """How long running attempts have for their end once the executor is stopped."""
+SWEEP_S: Final = 60.0
+"""How often sandboxes are looked for that belong to no running attempt."""
 _ABANDON_S: Final = 2.0
 
 _log = structlog.get_logger(__name__)
 
 
 class Executor:
-    """One executor; there must be no second one with its id."""
+    """One executor; there must be no second one with its id.
 
-    def __init__(self, log: Log, runtime: Runtime, store: Store, settings: Settings) -> None:
+    `lines` is where the log lines of attempts go, None: nowhere.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        runtime: Runtime,
+        store: Store,
+        settings: Settings,
+        *,
+        lines: LineSink | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._events = log
         self._runtime = runtime
         self._store = store
         self._settings = settings
+        self._lines = lines
+        self._clock = clock
         self._jobs = LiveJobs()
         self._runs: dict[tuple[str, int], tuple[AttemptRun, asyncio.Task[None]]] = {}
-        self._settled = False
+        self._swept = False
         self._stopping = False
 
     @property
@@ -50,12 +76,14 @@ class Executor:
     async def run(self) -> None:
         """Execute for ever; a cancellation stops the running attempts, says so in the log, and ends it."""
         following = asyncio.create_task(self._follow())
+        sweeping = asyncio.create_task(self._keep_clean())
         try:
             # `wait` cannot lose a cancellation, as a client's `wait_for` may on Python 3.11.
             await asyncio.wait({following})
             following.result()
         finally:
             self._stopping = True
+            sweeping.cancel()
             await self._stop(following)
 
     async def _follow(self) -> None:
@@ -66,9 +94,7 @@ class Executor:
                 job = self._jobs.observe(record)
                 if job is not None:
                     self._tell(job)
-            if batch.caught_up:
-                if not self._settled:
-                    await self._settle()
+            if batch.caught_up and await self._settle():
                 await self._claim_scheduled()
 
     def _tell(self, job: Job) -> None:
@@ -81,19 +107,71 @@ class Executor:
             elif job.cancel_requested:
                 run.stop("cancelled")
 
-    async def _settle(self) -> None:
-        """End what an earlier process of this executor left: its sandboxes, then its attempts."""
+    async def _settle(self) -> bool:
+        """Go on with what an earlier process of this executor left; True once there is nothing left of it.
+
+        False where a part did not answer: what runs here is not known then, and nothing is to be claimed.
+        """
         try:
-            for remains in await self._runtime.find():
-                _log.warning("sandbox_left_over", job_id=remains.job_id, attempt=remains.attempt)
+            if any(self._orphans()):
+                left = {(one.job_id, one.attempt): one for one in await self._runtime.find()}
+                for job in list(self._orphans()):
+                    await self._take_over(job, left.get((job.job_id, len(job.attempts))))
+            if not self._swept:
+                await self._sweep()
+        except (SandboxError, UnavailableError, LogLinesError) as error:
+            _log.warning("not_settled", reason=str(error))
+            return False
+        return True
+
+    def _orphans(self) -> Iterator[Job]:
+        """Jobs whose attempt runs here by the log, and by nothing else."""
+        for job in self._jobs:
+            number = len(job.attempts)
+            if (job.job_id, number) not in self._runs and runs_here(job, number, self._settings.executor):
+                yield job
+
+    async def _take_over(self, job: Job, remains: Remains | None) -> None:
+        """Go on with an attempt, or say that nobody can."""
+        number = len(job.attempts)
+        adopted = await remains.adopt() if remains else None
+        if adopted is None:
+            if remains:
                 await remains.remove()
-        except SandboxError as error:
-            _log.warning("left_overs_not_removed", reason=str(error))
-        for job in list(self._jobs):
-            current = job.current
-            if current and current.status == "running" and current.executor == self._settings.executor:
-                await self._report_restart(job, current.number)
-        self._settled = True
+            await self._report_restart(job, number)
+            return
+        messages = last_heard(await self._events.read_job(job.job_id), number)
+        lines = await self._lines.last_number(job.job_id, number) if self._lines else 0
+        known = Heard(messages=messages, lines=lines)
+        run = self._begin(job, number, adopted, heard=known, ran_s=time_run_s(job, self._clock()))
+        _log.info("adopted", job_id=job.job_id, attempt=number, messages=messages, lines=lines)
+        if job.cancel_requested:
+            run.stop("cancelled")
+
+    async def _sweep(self) -> None:
+        """Remove the sandboxes of attempts that are over.
+
+        Raises:
+            SandboxError, UnavailableError: it is not known which these are.
+        """
+        for remains in await self._runtime.find():
+            job_id, number = remains.job_id, remains.attempt
+            if (job_id, number) in self._runs:
+                continue
+            if is_left_over(await self._events.read_job(job_id), number, self._settings.executor):
+                _log.warning("sandbox_left_over", job_id=job_id, attempt=number)
+                await _removed(remains)
+        self._swept = True
+
+    async def _keep_clean(self) -> None:
+        """Sweep for ever: what could not be removed at its end may be later."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            try:
+                if self._swept:
+                    await self._sweep()
+            except (SandboxError, UnavailableError) as error:
+                _log.warning("not_swept", reason=str(error))
 
     async def _report_restart(self, job: Job, number: int) -> None:
         failure = restarted()
@@ -135,19 +213,44 @@ class Executor:
             _log.info("claim_lost", job_id=job.job_id, attempt=number)
             return
         _log.info("claimed", job_id=job.job_id, attempt=number)
+        nonce = secrets.token_hex(16)
+        spec = specify(job, number, self._settings, facts, nonce=nonce)
+        self._begin(job, number, spec, writer=writer)
+
+    def _begin(
+        self,
+        job: Job,
+        number: int,
+        what: SandboxSpec | Adopted | Failure,
+        *,
+        writer: AttemptWriter | None = None,
+        heard: Heard | None = None,
+        ran_s: float = 0.0,
+    ) -> AttemptRun:
+        """Run an attempt that is ours, in a task of its own."""
+        hearing = Hearing(
+            job_id=job.job_id,
+            attempt=number,
+            secrets=self._settings.secrets,
+            sink=self._lines,
+            heard=heard or Heard(),
+        )
         run = AttemptRun(
-            specify(job, number, self._settings, facts),
+            what,
             runtime=self._runtime,
             store=self._store,
-            writer=writer,
+            writer=writer or self._writer(job, number),
+            hearing=hearing,
             job_id=job.job_id,
             attempt=number,
             limit_s=limit_s_of(job, self._settings),
+            ran_s=ran_s,
             secrets=self._settings.secrets,
         )
         task = asyncio.create_task(run.run())
         self._runs[job.job_id, number] = (run, task)
         task.add_done_callback(lambda _: self._runs.pop((job.job_id, number)))
+        return run
 
     def _writer(self, job: Job, number: int) -> AttemptWriter:
         return AttemptWriter(self._events, job=job, attempt=number, executor=self._settings.executor)
@@ -173,3 +276,11 @@ def _is_over(job: Job, number: int) -> bool:
     """Somebody else has ended the attempt."""
     current = job.current
     return job.has_ended or current is None or current.number != number or current.status == "lost"
+
+
+async def _removed(remains: Remains) -> None:
+    """Remove a sandbox; one that cannot be removed now is found by the next sweep."""
+    try:
+        await remains.remove()
+    except SandboxError as error:
+        _log.warning("sandbox_not_removed", reason=str(error))

@@ -73,8 +73,8 @@ def no_submission() -> Failure:
 
 
 def restarted() -> Failure:
-    """The executor's process is new, and the attempt's went with the old one."""
-    message = "The executor was restarted while the attempt ran."
+    """The executor's process is new, and nobody can listen to the attempt's any more."""
+    message = "The executor was restarted, and what the attempt ran in could not be taken over."
     return Failure(reason="executor_restarted", message=message, retryable=True)
 
 

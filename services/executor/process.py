@@ -143,6 +143,9 @@ class ProcessRemains:
         """See `Remains.attempt`."""
         return int(self._folder.name)
 
+    async def adopt(self) -> None:
+        """See `Remains.adopt`: an agent dies with its executor, whose pipes it speaks into."""
+
     async def remove(self) -> None:
         """See `Remains.remove`."""
         try:

@@ -61,8 +61,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 class SandboxSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to run: whose it is, what its process is told, what it may reach.
 
-    `variables` hold everything of the agent's environment but its folders; `data_dir` is the public folder
-    of a local competition, None where the agent downloads; `network` is False for a sandbox with none.
+    `variables` hold everything of the agent's environment but its folders, the nonce included; `data_dir`
+    is the public folder of a local competition, None where the agent downloads; `network` is False for a
+    sandbox with none.
     """
 
     job_id: str
@@ -94,6 +95,14 @@ class Remains(Protocol):
         """The attempt it was made for."""
         ...
 
+    async def adopt(self) -> Adopted | None:
+        """The sandbox as one that this process had started; None where nobody can listen to it any more.
+
+        Raises:
+            SandboxError: the runtime does not answer.
+        """
+        ...
+
     async def remove(self) -> None:
         """Kill what runs and delete all it left; nothing happens where it is gone already.
 
@@ -109,7 +118,8 @@ class Sandbox(Remains, Protocol):
     def lines(self) -> AsyncIterator[tuple[StreamName, bytes]]:
         """Each line as it is written, newline off, cut at `events.progress.LINE_BYTES_MAX`.
 
-        Ends when nothing more can come.
+        Begins with the first line that the process has written, also for a sandbox that was adopted, and
+        ends when nothing more can come.
 
         Raises:
             SandboxError: the process can no longer be watched.
@@ -141,6 +151,13 @@ class Sandbox(Remains, Protocol):
             SandboxError: it cannot be read now.
         """
         ...
+
+
+class Adopted(msgspec.Struct, frozen=True, kw_only=True):
+    """A sandbox that an earlier process started, and the nonce that its agent speaks with."""
+
+    sandbox: Sandbox
+    nonce: str
 
 
 class Runtime(Protocol):

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 RuntimeChoice: TypeAlias = Literal["docker", "process", "auto"]
 
+LOG_BYTES: Final = 256 * 1024**2
+LOG_DAYS: Final = 7
+
 _KAGGLE: Final = ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_ENDPOINT")
 _MODEL: Final = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "PODIUM_MODEL", "PODIUM_DOLLARS", "PODIUM_SEED")
 _SECRET: Final = ("KAGGLE_KEY", "ANTHROPIC_API_KEY")
@@ -25,7 +28,8 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the log is, how many attempts run here at once, in what, and what they are given.
 
-    `kaggle_variables` and `model_variables` are passed to the agent as they are, where set.
+    Artifacts are kept for `artifact_days` and log lines for `log_days` (0: for ever), of all lines at most
+    `log_bytes`.  `kaggle_variables` and `model_variables` are passed to the agent as they are, where set.
     """
 
     nats_url: str
@@ -43,6 +47,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     work_dir: Path
     kaggle_variables: dict[str, str]
     model_variables: dict[str, str]
+    artifact_days: float = 0
+    log_bytes: int = LOG_BYTES
+    log_days: float = LOG_DAYS
 
     @property
     def calls_model(self) -> bool:
@@ -79,6 +86,9 @@ def read(environment: Environment) -> Settings:
         budget_s=environment.integer("PODIUM_BUDGET_S", 1800, at_least=1),
         competitions_dir=Path(competitions) if competitions else None,
         work_dir=Path(environment.text("PODIUM_WORK_DIR", "~/.podium")).expanduser().absolute(),
+        artifact_days=environment.number("PODIUM_ARTIFACT_DAYS", 0),
+        log_bytes=environment.integer("PODIUM_LOG_BYTES", LOG_BYTES, at_least=1024**2),
+        log_days=environment.number("PODIUM_LOG_DAYS", LOG_DAYS),
         kaggle_variables=_given(environment, _KAGGLE),
         model_variables=_given(environment, _MODEL),
     )

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from events.job import Failure
+from events.progress import NONCE_VARIABLE
 from services.executor.runtime import SandboxSpec
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _THREAD_COUNTS: Final = (
 )
 
 
-def specify(job: Job, attempt: int, settings: Settings, facts: Facts) -> SandboxSpec | Failure:
+def specify(job: Job, attempt: int, settings: Settings, facts: Facts, *, nonce: str) -> SandboxSpec | Failure:
     """The sandbox of an attempt, or why there can be none.
 
     A competition on this machine needs a network only for a model's API; then it gets no Kaggle secret.
@@ -47,6 +48,7 @@ def specify(job: Job, attempt: int, settings: Settings, facts: Facts) -> Sandbox
         variables={
             **dict.fromkeys(_THREAD_COUNTS, threads),
             **passed,
+            NONCE_VARIABLE: nonce,
             "PODIUM_COMPETITION": job.competition,
             "PODIUM_BUDGET_S": str(budget_s_of(job, settings)),
             "PODIUM_CPUS": f"{facts.cpus:g}",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from events.catalogue import Event
-    from events.progress import Message
+    from events.progress import Spoken
 
 _AnyMessage = TypeVar("_AnyMessage", bound=msgspec.Struct)
 
@@ -29,36 +29,26 @@ def cleaned(message: _AnyMessage, clean: Callable[[str], str]) -> _AnyMessage:
     return replace(message, **texts)
 
 
-def event_of(message: Message, *, job_id: str, attempt: int) -> Event | None:
+def event_of(spoken: Spoken, *, job_id: str, attempt: int) -> Event | None:
     """The event that a message becomes at once; None for a last word, which is decided upon first."""
+    message = spoken.message
+    kind: type[
+        ev.StageStarted | ev.StageProgressed | ev.StageCompleted | ev.ModelEvaluated | ev.LlmCallCompleted
+    ]
     match message:
         case progress.StageStarted():
-            return ev.StageStarted(job_id=job_id, attempt=attempt, stage=message.stage)
+            kind = ev.StageStarted
         case progress.StageProgressed():
-            return ev.StageProgressed(
-                job_id=job_id,
-                attempt=attempt,
-                stage=message.stage,
-                fraction=min(1.0, max(0.0, message.fraction)),
-                message=message.message,
-            )
+            kind = ev.StageProgressed
+            message = replace(message, fraction=min(1.0, max(0.0, message.fraction)))
         case progress.StageCompleted():
-            return ev.StageCompleted(
-                job_id=job_id, attempt=attempt, stage=message.stage, summary=message.summary
-            )
+            kind = ev.StageCompleted
         case progress.ModelEvaluated():
-            return ev.ModelEvaluated(
-                job_id=job_id,
-                attempt=attempt,
-                model=message.model,
-                metric=message.metric,
-                maximize=message.maximize,
-                score=message.score,
-                fold_scores=message.fold_scores,
-            )
+            kind = ev.ModelEvaluated
         case progress.LlmCalled():
-            return ev.LlmCallCompleted(job_id=job_id, attempt=attempt, **msgspec.structs.asdict(message))
+            kind = ev.LlmCallCompleted
         case progress.Succeeded() | progress.Failed():
             return None
         case _:
             assert_never(message)
+    return kind(job_id=job_id, attempt=attempt, number=spoken.number, **msgspec.structs.asdict(message))

@@ -14,6 +14,7 @@ import structlog
 
 from events.job import fold
 from events.log import ConflictError, JobAt, UnavailableError
+from services.executor.adoption import SAID, last_heard, runs_here
 
 if TYPE_CHECKING:
     from events.catalogue import AttemptStarted, Event
@@ -35,7 +36,8 @@ class AttemptWriter:
     """The pen of one attempt; used by one task at a time.
 
     `cancel_requested` turns True once a read of the job has shown that.  There is one live process of an
-    executor's id, so an equal event past what was known can only be our own.
+    executor's id, so an equal event past what was known can only be our own; a message of the agent is known
+    by its number, also where an earlier process stored it.
     """
 
     def __init__(self, log: Log, *, job: Job, attempt: int, executor: str) -> None:
@@ -45,6 +47,7 @@ class AttemptWriter:
         self._executor = executor
         self._sequence = job.sequence
         self._is_ours = True
+        self._heard = 0
         self.cancel_requested = job.cancel_requested
 
     async def claim(self, event: AttemptStarted) -> bool:
@@ -72,6 +75,8 @@ class AttemptWriter:
         if not self._is_ours:
             raise FencedError(self._fenced_message())
         while not (unless_cancelled and self.cancel_requested):
+            if isinstance(event, SAID) and 0 < event.number <= self._heard:
+                return True
             try:
                 self._sequence = await self._events.append(event, expect=JobAt(sequence=self._sequence))
             except (ConflictError, UnavailableError) as error:
@@ -94,6 +99,7 @@ class AttemptWriter:
         known = self._sequence
         job, records = await self._read(at_least)
         self._sequence = job.sequence
+        self._heard = last_heard(records, self._attempt)
         self.cancel_requested = self.cancel_requested or job.cancel_requested
         return job, any(record.sequence > known and record.event == event for record in records)
 
@@ -113,13 +119,7 @@ class AttemptWriter:
             pause_s = min(2 * pause_s, _PAUSE_MAX_S)
 
     def _runs_here(self, job: Job) -> bool:
-        current = None if job.has_ended else job.current
-        return (
-            current is not None
-            and current.number == self._attempt
-            and current.status == "running"
-            and current.executor == self._executor
-        )
+        return runs_here(job, self._attempt, self._executor)
 
     def _fenced_message(self) -> str:
         return f"attempt {self._attempt} of job {self._job_id} does not run here any more"

@@ -108,7 +108,7 @@ succeed("report.html")
     assert (started.executor, started.runtime) == ("one", "process")
     assert NOTE in started.notes
     assert progressed == StageProgressed(
-        job_id="a", attempt=1, stage="training", fraction=0.5, message="half way"
+        job_id="a", attempt=1, number=2, stage="training", fraction=0.5, message="half way"
     )
     assert isinstance(succeeded, AttemptSucceeded)
     assert [artifact.name for artifact in succeeded.artifacts] == ["submission.csv", "report.html"]
@@ -278,7 +278,7 @@ succeed("env.json", "../x", "no.csv")
     await schedule(log, "a")
     given = settings(
         tmp_path,
-        kaggle_variables={"KAGGLE_KEY": "k"},
+        kaggle_variables={"KAGGLE_KEY": "k-e-y"},
         model_variables={"PODIUM_SEED": "7"},
         cpus=0.5,
     )

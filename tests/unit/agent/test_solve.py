@@ -22,6 +22,7 @@ from agent.report.artifacts import ARTIFACTS
 from agent.settings import Settings
 from agent.solve import solve
 from events.progress import (
+    NONCE_VARIABLE,
     STAGES,
     Failed,
     Message,
@@ -163,6 +164,9 @@ def test_without_files_they_are_fetched_and_a_refusal_is_the_last_word(tmp_path:
     assert said[-1] == Failed(reason="rules_not_accepted", message="Accept the rules first.", retryable=False)
 
 
+NONCE = "of this attempt alone"
+
+
 def agent_process(tmp_path: Path, data_dir: Path, **more: str) -> subprocess.Popen[bytes]:
     environment = {
         "PATH": os.environ["PATH"],
@@ -171,6 +175,7 @@ def agent_process(tmp_path: Path, data_dir: Path, **more: str) -> subprocess.Pop
         "PODIUM_OUTPUT_DIR": str(tmp_path / "out"),
         "PODIUM_WORK_DIR": str(tmp_path / "work"),
         "PODIUM_BUDGET_S": "60",
+        NONCE_VARIABLE: NONCE,
         **more,
     }
     return subprocess.Popen(
@@ -187,8 +192,9 @@ def test_the_process_speaks_only_messages_and_leaves_a_valid_submission(tmp_path
     process = agent_process(tmp_path, data_dir)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err.decode()
-    said = [decode_line(each + b"\n") for each in out.splitlines()]
-    assert None not in said
+    spoken = [decode_line(each + b"\n", nonce=NONCE) for each in out.splitlines()]
+    said = [each.message for each in spoken if each is not None]
+    assert [each.number for each in spoken if each is not None] == list(range(1, len(spoken) + 1))
     last = said[-1]
     assert isinstance(last, Succeeded)
     assert last.score > 0.78
@@ -205,8 +211,9 @@ def test_a_termination_stops_the_script_too(tmp_path: Path) -> None:
     process = agent_process(tmp_path, public("titanic-passenger-survival"))
     assert process.stdout is not None
     for each in process.stdout:
-        said = decode_line(each)
-        if isinstance(said, StageProgressed) and "LightGBM" in said.message:
+        said = decode_line(each, nonce=NONCE)
+        assert said is not None
+        if isinstance(said.message, StageProgressed) and "LightGBM" in said.message.message:
             break
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
@@ -232,7 +239,8 @@ def command_lines() -> list[bytes]:
 def test_wrong_settings_are_a_failure_with_a_reason(tmp_path: Path) -> None:
     process = agent_process(tmp_path, tmp_path, PODIUM_BUDGET_S="soon")
     out, _ = process.communicate(timeout=60)
-    said = decode_line(out)
+    said = decode_line(out, nonce=NONCE)
     assert process.returncode == 1
-    assert isinstance(said, Failed)
-    assert (said.reason, said.retryable) == ("settings_invalid", False)
+    assert said is not None
+    assert isinstance(said.message, Failed)
+    assert (said.message.reason, said.message.retryable) == ("settings_invalid", False)

@@ -15,7 +15,7 @@ from events.catalogue import (
     decode,
     encode,
 )
-from events.progress import STAGES, StageStarted, decode_line, encode_line
+from events.progress import STAGES, Spoken, StageStarted, decode_line, encode_line
 from tests.unit.events.strategies import events
 
 
@@ -61,7 +61,26 @@ def test_the_tag_is_the_name_and_the_subject_ends_with_it() -> None:
 
 def test_an_agents_line_is_a_message_or_a_line_of_its_log() -> None:
     for stage in STAGES:
-        assert decode_line(encode_line(StageStarted(stage=stage))) == StageStarted(stage=stage)
-    for line in (b"Epoch 1\n", b'{"loss": 0.5}\n', b'{"type":"stage_started","stage":"lunch"}\n', b""):
-        assert decode_line(line) is None
-    assert decode_line(encode_line(StageStarted(stage="training"))[:-1].ljust(65 * 1024)) is None
+        said = StageStarted(stage=stage)
+        line = encode_line(said, nonce="n", number=3)
+        assert decode_line(line, nonce="n") == Spoken(nonce="n", number=3, message=said)
+    lunch = b'{"nonce":"n","number":1,"message":{"type":"stage_started","stage":"lunch"}}'
+    assert decode_line(lunch.replace(b"lunch", b"training"), nonce="n") is not None
+    for other in (
+        b"Epoch 1\n",
+        b'{"loss": 0.5}\n',
+        lunch,
+        b"",
+        b'{"a":' * 10_000,
+        line[:-1].ljust(65 * 1024),
+    ):
+        assert decode_line(other, nonce="n") is None
+
+
+def test_nobody_speaks_for_the_agent_without_its_nonce() -> None:
+    said = StageStarted(stage="training")
+    assert decode_line(encode_line(said, nonce="n", number=1), nonce="N") is None
+    assert decode_line(encode_line(said, nonce="", number=1), nonce="N") is None
+    assert (
+        decode_line(b'{"number":1,"message":{"type":"stage_started","stage":"training"}}', nonce="N") is None
+    )

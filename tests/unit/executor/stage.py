@@ -33,8 +33,12 @@ import json, os, signal, subprocess, sys, time
 from pathlib import Path
 output, work = Path(os.environ["PODIUM_OUTPUT_DIR"]), Path(os.environ["PODIUM_WORK_DIR"])
 work.mkdir(exist_ok=True)
+said, nonce = 0, os.environ.pop("PODIUM_NONCE", "")
 def say(type, **fields):
-    sys.stdout.write(json.dumps({"type": type, **fields}) + "\\n")
+    global said
+    said += 1
+    line = {"nonce": nonce, "number": said, "message": {"type": type, **fields}}
+    sys.stdout.write(json.dumps(line) + "\\n")
     sys.stdout.flush()
 def model(name):
     say("model_evaluated", model=name, metric="rmse", maximize=False, score=0.5, fold_scores=[0.4, 0.6])

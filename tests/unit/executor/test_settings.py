@@ -59,7 +59,7 @@ def test_the_executors_default_id_can_be_part_of_a_subject(monkeypatch: pytest.M
 
 async def test_a_local_competition_gets_no_kaggle_secret_and_no_network(tmp_path: Path) -> None:
     given = settings(tmp_path, kaggle_variables={"KAGGLE_KEY": "k"})
-    spec = specify(await a_job(), 1, given, FACTS)
+    spec = specify(await a_job(), 1, given, FACTS, nonce="n")
     assert isinstance(spec, SandboxSpec)
     assert spec.data_dir == tmp_path / "competitions" / "t" / "public"
     assert not spec.network
@@ -67,7 +67,7 @@ async def test_a_local_competition_gets_no_kaggle_secret_and_no_network(tmp_path
     assert spec.variables["OMP_NUM_THREADS"] == "2"
     assert (spec.variables["PODIUM_CPUS"], spec.variables["PODIUM_BUDGET_S"]) == ("2.5", "1800")
     with_model = replace(given, model_variables={"ANTHROPIC_API_KEY": "a"})
-    spec = specify(await a_job(budget_s=60), 1, with_model, FACTS)
+    spec = specify(await a_job(budget_s=60), 1, with_model, FACTS, nonce="n")
     assert isinstance(spec, SandboxSpec)
     assert spec.network
     assert spec.variables["PODIUM_BUDGET_S"] == "60"
@@ -76,20 +76,20 @@ async def test_a_local_competition_gets_no_kaggle_secret_and_no_network(tmp_path
 
 async def test_a_kaggle_competition_gets_a_network_and_no_folder(tmp_path: Path) -> None:
     given = settings(tmp_path, kaggle_variables={"KAGGLE_KEY": "k"}, competitions_dir=None)
-    spec = specify(await a_job(source="kaggle"), 1, given, FACTS)
+    spec = specify(await a_job(source="kaggle"), 1, given, FACTS, nonce="n")
     assert isinstance(spec, SandboxSpec)
     assert (spec.data_dir, spec.network, spec.variables["KAGGLE_KEY"]) == (None, True, "k")
 
 
 @pytest.mark.parametrize("slug", ["..", "../t", "t/public", "", "absent", "t\0"])
 async def test_only_the_name_of_a_folder_names_a_competition(tmp_path: Path, slug: str) -> None:
-    refused = specify(await a_job(competition=slug), 1, settings(tmp_path), FACTS)
+    refused = specify(await a_job(competition=slug), 1, settings(tmp_path), FACTS, nonce="n")
     assert isinstance(refused, Failure)
     assert (refused.reason, refused.retryable) == ("competition_not_found", False)
 
 
 async def test_local_competitions_need_their_folder(tmp_path: Path) -> None:
-    refused = specify(await a_job(), 1, settings(tmp_path, competitions_dir=None), FACTS)
+    refused = specify(await a_job(), 1, settings(tmp_path, competitions_dir=None), FACTS, nonce="n")
     assert isinstance(refused, Failure)
     assert "PODIUM_COMPETITIONS_DIR" in refused.message
 

@@ -27,24 +27,29 @@ SAMPLES: tuple[progress.Message, ...] = (
 )
 
 
+def spoken(message: progress.Message) -> progress.Spoken:
+    return progress.Spoken(nonce="n", number=7, message=message)
+
+
 @pytest.mark.parametrize("message", SAMPLES, ids=lambda message: type(message).__name__)
 def test_an_event_says_all_that_the_message_said(message: progress.Message) -> None:
-    event = event_of(message, job_id="j", attempt=2)
+    event = event_of(spoken(message), job_id="j", attempt=2)
     assert event is not None
     fields = msgspec.structs.asdict(event)
     assert (fields.pop("job_id"), fields.pop("attempt"), fields.pop("version")) == ("j", 2, 1)
+    assert fields.pop("number") == 7
     assert fields == msgspec.structs.asdict(message)
 
 
 def test_last_words_are_no_events() -> None:
     failed = progress.Failed(reason="r", message="m", retryable=True)
-    assert event_of(failed, job_id="j", attempt=1) is None
+    assert event_of(spoken(failed), job_id="j", attempt=1) is None
 
 
 @pytest.mark.parametrize(("said", "kept"), [(-1.0, 0.0), (7.0, 1.0)])
 def test_a_fraction_stays_one(said: float, kept: float) -> None:
     message = progress.StageProgressed(stage="analysis", fraction=said, message="")
-    event = event_of(message, job_id="j", attempt=1)
+    event = event_of(spoken(message), job_id="j", attempt=1)
     assert isinstance(event, ev.StageProgressed)
     assert event.fraction == kept
 
