@@ -12,7 +12,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from services.gateway import problems
 from services.gateway.request_log import RequestLog
-from services.gateway.routes import events, files, health, jobs, submit
+from services.gateway.routes import board, events, files, health, jobs, page, submit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,10 +42,12 @@ def create_app(parts: Parts) -> Litestar:
             jobs.job_list,
             jobs.cancel,
             events.stream,
+            board.stream,
             files.file,
             health.live,
             health.ready,
-            health.index,
+            page.index,
+            page.part,
         ],
         dependencies={"parts": Provide(lambda: parts, sync_to_thread=False, use_cache=True)},
         stores={"rate_limit": parts.counts},

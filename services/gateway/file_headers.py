@@ -24,8 +24,10 @@ _TYPES: Final = {
 _SHOWN: Final = frozenset({".html", ".json", ".log", ".md", ".png", ".svg", ".txt"})
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]+")
 
-POLICY: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""The files were written by generated code: no script, no request, no origin."""
+POLICY: Final = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+)
+"""The files were written by generated code: no script, no request, no origin; only our page frames them."""
 
 
 def content_type(name: str) -> str:
@@ -40,6 +42,7 @@ def headers_of(artifact: Artifact) -> dict[str, str]:
         "ETag": _etag(artifact),
         "Cache-Control": "no-cache",
         "Content-Security-Policy": POLICY,
+        "X-Frame-Options": "SAMEORIGIN",
     }
 
 

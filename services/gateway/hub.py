@@ -1,4 +1,4 @@
-"""One follower of the log for the whole process, fanned out in memory to whoever watches a job."""
+"""One follower of the log for the whole process, fanned out in memory to whoever watches a job, or all."""
 
 from __future__ import annotations
 
@@ -24,9 +24,15 @@ REMEMBERED: Final = 50_000
 ROOM: Final = 256
 """So many events of one job may wait for one reader."""
 
+ROOM_OF_ALL: Final = 4096
+"""So many events of all jobs together may wait for one reader of all."""
+
+ALL: Final = "*"
+"""In the place of a job's id: every job."""
+
 
 class Subscription:
-    """What waits for one reader of one job."""
+    """What waits for one reader of one job, or of `ALL`."""
 
     def __init__(self, job_id: str, room: int) -> None:
         self.job_id = job_id
@@ -75,6 +81,12 @@ class Hub:
         self._watched: defaultdict[str, set[Subscription]] = defaultdict(set)
         self._newest: OrderedDict[str, int] = OrderedDict()
         self._open = False
+        self._sequence = 0
+
+    @property
+    def sequence(self) -> int:
+        """Every event up to here has been handed out, and none past it."""
+        return self._sequence
 
     def newest(self, job_id: str) -> int | None:
         """The sequence of a job's newest event, None where nothing of it has been seen for long."""
@@ -91,15 +103,17 @@ class Hub:
         Raises:
             UnavailableError: the log's end could not be read.
         """
-        after = await self._last_sequence()
+        self._sequence = await self._last_sequence()
         self._open = True
-        async for batch in self._log.follow(after=after):
+        async for batch in self._log.follow(after=self._sequence):
             for record in batch.records:
                 self._remember(record)
-                for subscription in self._watched.get(record.event.job_id, ()):
-                    subscription.offer(record)
+                for watched in (record.event.job_id, ALL):
+                    for subscription in self._watched.get(watched, ()):
+                        subscription.offer(record)
 
     def _remember(self, record: Recorded) -> None:
+        self._sequence = record.sequence
         self._newest[record.event.job_id] = record.sequence
         self._newest.move_to_end(record.event.job_id)
         if len(self._newest) > REMEMBERED:
@@ -113,7 +127,7 @@ class Hub:
         """
         if not self._open:
             raise UnavailableError("events are not being followed")
-        subscription = Subscription(job_id, self._room)
+        subscription = Subscription(job_id, ROOM_OF_ALL if job_id == ALL else self._room)
         self._watched[job_id].add(subscription)
         return subscription
 

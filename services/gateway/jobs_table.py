@@ -22,6 +22,9 @@ _PAGE: Final = """
     ORDER BY created_at DESC, job_id DESC
     LIMIT $3
 """
+_CHECKPOINT: Final = (
+    "SELECT coalesce(max(sequence), 0) AS sequence FROM projection_checkpoint WHERE name = 'jobs'"
+)
 # The last of them comes where the server has ended an idle connection and a query is sent on it.
 _LOST: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _ANSWER_S: Final = 1.0
@@ -68,6 +71,15 @@ class JobsTable:
             TableError: no answer within a second.
         """
         return [_job_of(row) for row in await self._fetch(_PAGE, before, status, limit)]
+
+    async def checkpoint(self) -> int:
+        """A place in the log: every event up to it is in whatever is read from now on (0: none for sure).
+
+        Raises:
+            TableError: no answer within a second.
+        """
+        sequence: int = (await self._fetch(_CHECKPOINT))[0]["sequence"]
+        return sequence
 
     async def check(self) -> None:
         """Ask for nothing.

@@ -1,4 +1,4 @@
-"""A job's events as a stream of server-sent events: the past, then the present, without gap or repeat.
+"""Events as a stream of server-sent events: the past, then the present, without gap or repeat.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from events.recorded import Recorded
     from services.gateway.hub import Subscription
+
+HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+"""Of every answer that is a stream: nobody on the way keeps it."""
 
 PING: Final = b": ping\n\n"
 """A comment: it has no id, and so does not move a client's place in the log."""
@@ -50,6 +53,11 @@ def up_to_last(records: Sequence[Recorded]) -> tuple[Recorded, ...]:
     return tuple(records[:end])
 
 
+def reset_frame(sequence: int) -> bytes:
+    """In the place of too much that was missed: read the jobs anew; events go on past `sequence`."""
+    return b'id: %d\nevent: reset\ndata: {"sequence":%d}\n\n' % (sequence, sequence)
+
+
 async def frames(
     history: Sequence[Recorded], live: Subscription, *, after: int, ping_s: float = PING_S
 ) -> AsyncIterator[bytes]:
@@ -77,3 +85,21 @@ async def frames(
             yield frame(taken)
             if is_last(taken):
                 return
+
+
+async def frames_of_all(
+    opening: Sequence[bytes], live: Subscription, *, after: int, ping_s: float = PING_S
+) -> AsyncIterator[bytes]:
+    """`opening`, which tells of everything up to `after`, and then every event of every job, for ever."""
+    yield RETRY
+    for chunk in opening:
+        yield chunk
+    while True:
+        taken = await live.take(wait_s=ping_s)
+        if taken is None:
+            yield PING
+        elif isinstance(taken, str):
+            yield CUT_OFF if taken == "cut_off" else CLOSING
+            return
+        elif taken.sequence > after:
+            yield frame(taken)

@@ -108,10 +108,14 @@ class JobSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Jobs, the newest first; `next_before` is the `before` of the next page, None on the last one."""
+    """Jobs, the newest first; `next_before` is the `before` of the next page, None on the last one.
+
+    `sequence` is a place in the log: what happened up to there, the jobs have in them.
+    """
 
     jobs: tuple[JobSummary, ...]
     next_before: str | None
+    sequence: int
 
 
 def status_url(job_id: str) -> str:

@@ -16,9 +16,7 @@ from events.recorded import Recorded
 from services.gateway.lookup import checked_id
 from services.gateway.parts import GivenParts, Parts
 from services.gateway.problems import documented, no_such_job
-from services.gateway.sse import frames, is_last, up_to_last
-
-_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+from services.gateway.sse import HEADERS, frames, is_last, up_to_last
 
 
 @get(
@@ -59,7 +57,7 @@ async def stream(
     return Stream(
         frames(history, live, after=seen),
         media_type="text/event-stream",
-        headers=_HEADERS,
+        headers=HEADERS,
         background=BackgroundTask(parts.hub.release, live),
     )
 

@@ -17,12 +17,14 @@ from services.gateway.problems import Problem, documented
 
 State: TypeAlias = Literal["up", "down", "unset"]
 
-_ENDPOINTS: Final = {
+ENDPOINTS: Final = {
+    "GET /": "this list, or the page for a browser",
     "POST /run": "submit a competition",
     "GET /status/{job_id}": "show a job",
     "GET /jobs": "list jobs",
     "DELETE /jobs/{job_id}": "cancel a job",
     "GET /jobs/{job_id}/events": "watch a job (server-sent events)",
+    "GET /events": "watch all jobs (server-sent events)",
     "GET /jobs/{job_id}/files/{name}": "fetch a file that a job made",
     "GET /health/live": "is the process up",
     "GET /health/ready": "can it take jobs",
@@ -58,12 +60,6 @@ async def ready(parts: GivenParts) -> Readiness:
             extra={"checks": found},
         )
     return found
-
-
-@get("/", summary="What there is")
-async def index() -> dict[str, dict[str, str]]:
-    """The endpoints, with a word on each."""
-    return {"endpoints": _ENDPOINTS}
 
 
 async def _nats(parts: Parts) -> State:

@@ -44,6 +44,7 @@ async def job_list(
     """Jobs, the newest first, a page at a time."""
     cursor = checked_id(before) if before else None
     try:
+        sequence = await parts.table.checkpoint()
         found = await parts.table.page(before=cursor, status=status, limit=limit + 1)
     except TableError as error:
         raise unavailable(
@@ -51,7 +52,11 @@ async def job_list(
         ) from error
     page = found[:limit]
     more = len(found) > limit
-    return JobPage(jobs=tuple(summary_of(job) for job in page), next_before=page[-1].job_id if more else None)
+    return JobPage(
+        jobs=tuple(summary_of(job) for job in page),
+        next_before=page[-1].job_id if more else None,
+        sequence=sequence,
+    )
 
 
 @delete(

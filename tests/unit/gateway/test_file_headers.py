@@ -27,7 +27,13 @@ def test_type_and_disposition(name: str, media_type: str, disposition: str) -> N
 
 def test_a_file_may_run_nothing_and_fetch_nothing() -> None:
     policy = headers_of(SUBMISSION)["Content-Security-Policy"].split("; ")
-    assert policy == ["sandbox", "default-src 'none'", "style-src 'unsafe-inline'", "img-src data:"]
+    assert policy[:4] == ["sandbox", "default-src 'none'", "style-src 'unsafe-inline'", "img-src data:"]
+
+
+def test_only_our_own_page_may_frame_a_file() -> None:
+    headers = headers_of(SUBMISSION)
+    assert headers["Content-Security-Policy"].endswith("; frame-ancestors 'self'")
+    assert headers["X-Frame-Options"] == "SAMEORIGIN"
 
 
 @pytest.mark.parametrize(
