@@ -25,7 +25,7 @@ def main() -> int:
         outcome = asyncio.run(run(plan, asked.home or Path(folder)))
     wrong = judge(outcome.history, running_max=plan.running_max)
     print(report(plan, outcome, wrong))
-    return 1 if wrong else 0
+    return 1 if wrong or outcome.own_ends else 0
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ _AGAIN_S = 0.3
 _LAST = {"JobSucceeded", "JobFailed", "JobCancelled"}
 # A stream is pinged every 15 s: one that is silent for longer is dead.
 _TIMEOUT = httpx.Timeout(10.0, read=20.0)
+_HANG_UP_SHARE = 0.3
+_HANG_UP = httpx.Timeout(10.0, read=0.001)
 
 
 class Clients:
@@ -33,12 +35,15 @@ class Clients:
         self.cancelled: set[str] = set()
 
     async def submit(self, number: int, slug: str) -> str:
-        """Submit until a gateway accepts, then watch the job for ever."""
+        """Submit until a gateway accepts, then watch the job; some do not wait for the first answer."""
         body = {"kaggle_url": f"local:{slug}", "budget_s": 30 + number}
         headers = {"Idempotency-Key": f"chaos-{self._seed}-{number}"}
+        timeout = _HANG_UP if self._chance.random() < _HANG_UP_SHARE else _TIMEOUT
         while True:
             try:
-                answer = await self._http.post(f"{self._url()}/run", json=body, headers=headers)
+                answer = await self._http.post(
+                    f"{self._url()}/run", json=body, headers=headers, timeout=timeout
+                )
             except httpx.TransportError:
                 pass
             else:
@@ -47,6 +52,7 @@ class Clients:
                 assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE, answer.text
                 assert int(answer.headers["Retry-After"]) >= 1
             self.unsure += 1
+            timeout = _TIMEOUT
             await asyncio.sleep(_AGAIN_S)
         job_id: str = answer.json()["job_id"]
         self.accepted[job_id] = number

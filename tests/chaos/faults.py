@@ -55,7 +55,7 @@ class Trouble:
         self._chance = random.Random(seed)
         self._pause_s = pause_s
         self._busy: set[str] = set()
-        self._open: set[asyncio.Task[None]] = set()
+        self._begun: list[asyncio.Task[None]] = []
         self.done: list[Fault] = []
         self.own_ends: list[str] = []
 
@@ -74,14 +74,11 @@ class Trouble:
                 continue
             kinds = kinds[1:]
             part = self._chance.choice(free)
-            task = asyncio.create_task(self._do(kind, verb, part))
-            self._open.add(task)
-            task.add_done_callback(self._open.discard)
+            self._begun.append(asyncio.create_task(self._do(kind, verb, part)))
 
     async def over(self) -> None:
         """Wait until everything is back."""
-        while self._open:
-            await asyncio.gather(*self._open)
+        await asyncio.gather(*self._begun)
         self._revive()
 
     def _revive(self) -> None:

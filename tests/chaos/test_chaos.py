@@ -21,7 +21,7 @@ async def test_nothing_is_lost_doubled_or_out_of_order_in_trouble(tmp_path: Path
     outcome = await run(plan, tmp_path)
     wrong = judge(outcome.history, running_max=plan.running_max)
     told = report(plan, outcome, wrong)
-    print(told)
     assert not wrong, told
+    assert not outcome.own_ends, told
     assert {fault.kind for fault in outcome.faults} == set(KINDS)
     assert len(outcome.history.accepted) == plan.jobs
