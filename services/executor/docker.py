@@ -89,6 +89,7 @@ class DockerRuntime:
         return [
             DockerSandbox(self._docker, name, labels[LABEL_JOB], int(labels[LABEL_ATTEMPT]))
             for name, labels in sorted(named.items())
+            if LABEL_JOB in labels and LABEL_ATTEMPT in labels
         ]
 
     def _explained(self, error: SandboxError) -> SandboxError:

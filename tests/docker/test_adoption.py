@@ -5,19 +5,34 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
 from aiodocker.exceptions import DockerError
+from aiodocker.volumes import DockerVolume
 
-from events.catalogue import AttemptLost, AttemptStarted, AttemptSucceeded, ModelEvaluated, StageProgressed
+from events.catalogue import (
+    AttemptFailed,
+    AttemptLost,
+    AttemptStarted,
+    AttemptSucceeded,
+    JobCancelRequested,
+    ModelEvaluated,
+    StageProgressed,
+)
 from events.jetstream import JetStreamLog, ensure_stream
 from events.log import JobAt
+from events.memory import MemoryLog
 from services.artifacts import ensure_bucket
+from services.executor import loop
+from services.executor.container import LABEL_ATTEMPT, LABEL_EXECUTOR, LABEL_JOB, docker_facts
+from services.executor.docker import DockerRuntime
+from services.executor.loop import Executor
 from services.logstream import LogLines
-from tests.unit.executor.stage import PRELUDE, events_of, schedule, until
+from tests.unit.executor.stage import PRELUDE, MemoryStore, events_of, schedule, settings, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -113,6 +128,88 @@ async def exists(docker: Docker, job_id: str) -> bool:
     except DockerError:
         return False
     return True
+
+
+@asynccontextmanager
+async def made(docker: Docker, image: str, *labels: dict[str, str]) -> AsyncIterator[list[str]]:
+    """Containers and volumes with these labels, both of the same names; whichever is left goes at the end."""
+    names = [f"swept-{uuid4().hex}" for _ in labels]
+    for name, given in zip(names, labels, strict=True):
+        await docker.volumes.create({"Name": name, "Labels": given})
+        await docker.containers.create({"Image": image, "Labels": given}, name=name)
+    yield names
+    for name in names:
+        if name in await containers(docker):
+            await docker.containers.container(name).delete(force=True)
+        if name in await volumes(docker):
+            await DockerVolume(docker, name).delete()
+
+
+async def containers(docker: Docker) -> set[str]:
+    return {found["Names"][0].lstrip("/") for found in await docker.containers.list(all=True)}
+
+
+async def volumes(docker: Docker) -> set[str]:
+    return {found["Name"] for found in (await docker.volumes.list())["Volumes"]}
+
+
+async def test_only_sandboxes_of_this_executor_whose_attempts_are_over_are_swept(
+    docker: Docker, scripted_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "SWEEP_S", 0.2)
+    log, mine = MemoryLog(), f"adopt-{uuid4().hex[:12]}"
+    live, over = uuid4().hex, uuid4().hex
+    for job_id in (live, over):
+        last = await schedule(log, job_id)
+        started = AttemptStarted(
+            job_id=job_id, attempt=1, executor=mine, runtime="docker", cpus=1, memory_bytes=1
+        )
+        last = await log.append(started, expect=JobAt(sequence=last))
+    # What the log has not told the executor yet is an attempt of which only the sandbox shows that it began.
+    untold = uuid4().hex
+    await schedule(log, untold)
+    await log.append(JobCancelRequested(job_id=untold), expect=JobAt(sequence=8))
+    await log.append(
+        AttemptFailed(job_id=over, attempt=1, reason="r", message="m", retryable=True),
+        expect=JobAt(sequence=last),
+    )
+
+    def owned(job_id: str, executor: str = mine) -> dict[str, str]:
+        return {LABEL_JOB: job_id, LABEL_ATTEMPT: "1", LABEL_EXECUTOR: executor}
+
+    runtime = DockerRuntime(
+        docker,
+        image=scripted_image,
+        executor=mine,
+        facts=docker_facts(cpus=1, memory_bytes=2**27, host_cpus=1, host_memory_bytes=2**27),
+    )
+    async with made(
+        docker,
+        scripted_image,
+        owned(over),
+        owned(uuid4().hex),
+        owned(untold),
+        owned(over, executor="another"),
+        {"somebody.elses": mine},
+        {LABEL_EXECUTOR: mine},
+    ) as names:
+        task = asyncio.create_task(
+            Executor(log, runtime, MemoryStore(), settings(tmp_path, executor=mine)).run()
+        )
+        await until(log, live, AttemptFailed)
+        gone, kept = set(names[:2]), set(names[2:])
+        async with asyncio.timeout(20):
+            while gone & (await containers(docker) | await volumes(docker)):
+                await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
+        assert kept <= await containers(docker)
+        assert kept <= await volumes(docker)
+        async with made(docker, scripted_image, owned(over)) as (late,):
+            async with asyncio.timeout(10):
+                while late in await containers(docker) | await volumes(docker):
+                    await asyncio.sleep(0.1)
+        task.cancel()
+        await asyncio.wait({task})
 
 
 async def test_a_killed_executor_goes_on_with_its_containers_once_it_is_back(
