@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from agent.training.script import Trained
 
 _CLOSING_S = 6.0
-"""Kept back for scoring, pictures and the report."""
+"""Kept back for scoring, pictures and the report, on a machine that is not busy."""
+
+_CLOSING_SHARE = 0.25
+"""Of the budget: more is never kept back."""
 
 _REPAIR_S_MIN = 12.0
 """With less time left a second, simpler script is not worth starting."""
@@ -143,7 +146,7 @@ class Attempt:
         from agent.planning.plan import Means  # noqa: PLC0415
 
         means = Means(
-            seconds=max(5.0, 0.85 * (self._left() - _CLOSING_S)),
+            seconds=max(5.0, 0.85 * (self._left() - self._closing_s())),
             threads=self._settings.cpus or os.cpu_count() or 1,
             seed=self._settings.seed,
         )
@@ -185,7 +188,7 @@ class Attempt:
         except TrainingError as error:
             first = str(error)
             self._log(f"{error}\n{error.error_tail}")
-        simpler_s = self._left() - _CLOSING_S
+        simpler_s = self._left() - self._closing_s()
         if simpler_s > _REPAIR_S_MIN:
             try:
                 return self._repair(brief, plan, known, progress, first)
@@ -199,7 +202,7 @@ class Attempt:
         from agent.planning.plan import safer  # noqa: PLC0415
 
         progress(0.5, f"Trying again with a simpler solution: {first}")
-        simple = safer(plan, 0.7 * (self._left() - _CLOSING_S))
+        simple = safer(plan, 0.7 * (self._left() - self._closing_s()))
         self._write_json("plan.json", simple)
         self._write_solution(brief, simple, progress)
         trained = self._run_script("second", brief, simple, known, progress.part(0.5, 0.9))
@@ -220,7 +223,7 @@ class Attempt:
         folder = self._settings.work_dir / name
         folder.mkdir(parents=True, exist_ok=True)
         bounds = Bounds(
-            seconds=plan.seconds, kill_after_s=max(5.0, self._left() - _CLOSING_S), threads=plan.threads
+            seconds=plan.seconds, kill_after_s=max(5.0, self._left() - self._closing_s()), threads=plan.threads
         )
         ended = run_solution(
             (self._output / "solution.py").resolve(),
@@ -267,6 +270,11 @@ class Attempt:
         page = write_report(brief, plan, outcome)
         replace_file(self._output / "report.html", page.encode())
         return outcome
+
+    def _closing_s(self) -> float:
+        """What to keep back for the end: on a busy machine it takes about as long as the analysis did."""
+        slow_s = 0.8 * self._seconds.get("analysis", 0.0)
+        return max(_CLOSING_S, min(slow_s, _CLOSING_SHARE * self._settings.budget_s))
 
     def _left(self) -> float:
         return self._deadline - time.monotonic()

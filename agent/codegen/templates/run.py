@@ -14,7 +14,7 @@ from agent.codegen.templates.choices import Choices
 from agent.codegen.templates.config import Config
 from agent.codegen.templates.decisions import Raw
 from agent.codegen.templates.pace import Pace
-from agent.codegen.templates.pool import Pool
+from agent.codegen.templates.pool import STOPPABLE, Pool
 from agent.codegen.templates.tables import read, stripped, submission_order
 from agent.codegen.templates.validation import Problem, Trial, prepare
 
@@ -98,7 +98,8 @@ def one_pass(
 def learn(problem: Problem, answer: Answer, config: Config, choices: Choices, pace: Pace) -> None:
     """Fit every kind of model, then more of those that count; write the best mix so far after each."""
     fits = len(config.targets) * (int(problem.fold.max()) + 1)
-    pace.fits = fits * len(choices.members)
+    # Boosted trees share the time out among themselves: only they can make do with less of it.
+    pace.fits = fits * sum(name in STOPPABLE for name in choices.members)
     pool = Pool(config=config, choices=choices)
     gains: list[dict[str, float]] = []
     best = float("inf")
@@ -106,7 +107,7 @@ def learn(problem: Problem, answer: Answer, config: Config, choices: Choices, pa
         for name in choices.members:
             if not pool.worth_fitting(name, pace):
                 continue
-            if number:
+            if number or name not in STOPPABLE:
                 pace.fits = pace.done + fits
             before, hurry = pace.now(), bool(pool.passes)
             found = one_pass(
