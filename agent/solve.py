@@ -223,7 +223,9 @@ class Attempt:
         folder = self._settings.work_dir / name
         folder.mkdir(parents=True, exist_ok=True)
         bounds = Bounds(
-            seconds=plan.seconds, kill_after_s=max(5.0, self._left() - self._closing_s()), threads=plan.threads
+            seconds=plan.seconds,
+            kill_after_s=max(5.0, self._left() - self._closing_s()),
+            threads=plan.threads,
         )
         ended = run_solution(
             (self._output / "solution.py").resolve(),
