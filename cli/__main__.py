@@ -11,6 +11,7 @@ from rich.console import Console
 from cli.commands.demo import demo
 from cli.commands.jobs import cancel, job_list, replay, run, status, watch
 from cli.commands.projection import projection
+from cli.commands.solve import solve
 from cli.commands.stack import down, up
 from cli.errors import PodiumError, UsageError
 
@@ -52,7 +53,7 @@ def podium(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (demo, up, down, run, status, job_list, watch, replay, cancel, projection):
+for _command in (demo, up, down, run, solve, status, job_list, watch, replay, cancel, projection):
     podium.add_command(_command)
 
 

@@ -36,6 +36,18 @@ def slug_of(name: str) -> str:
     return slug
 
 
+def competition_of(folder: Path) -> str:
+    """The slug of a competition from its folder, or from a part of it (`public/`).
+
+    Raises:
+        UsageError: see `slug_of`.
+    """
+    own = folder.resolve()
+    while own.name in _PARTS:
+        own = own.parent
+    return slug_of(own.name)
+
+
 def public_of(folder: Path) -> Path:
     """The part of a competition's folder that a competitor may see: its `public/`, or all of it.
 
@@ -56,10 +68,7 @@ def place(folder: Path, home: Home) -> str:
     Raises:
         UsageError: see `slug_of` and `public_of`.
     """
-    own = folder.resolve()
-    while own.name in _PARTS:
-        own = own.parent
-    slug = slug_of(own.name)
+    slug = competition_of(folder)
     public = public_of(folder)
     target = home.competitions / slug / "public"
     fresh, stale = target.with_name("public.new"), target.with_name("public.old")
