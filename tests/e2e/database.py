@@ -41,7 +41,7 @@ def own_postgres() -> Iterator[tuple[KillablePostgres, str]]:
     try:
         yield server, server.start()
     finally:
-        server.stop()
+        server.stop(timeout_s=0)
         shutil.rmtree(folder)
 
 
