@@ -40,8 +40,11 @@ async def keep_artifacts(js: JetStreamContext, *, days: float) -> None:
     """Let the bucket forget what is older than so many days; 0: nothing."""
     stream = f"OBJ_{subjects.ARTIFACT_BUCKET}"
     found = (await js.stream_info(stream)).config
-    if found.max_age != days * _DAY_S:
-        await js.update_stream(found.evolve(max_age=days * _DAY_S))
+    age_s = days * _DAY_S
+    if found.max_age != age_s:
+        # The broker refuses to remember ids for longer than messages.
+        window_s = min(found.duplicate_window or age_s, age_s) if age_s else found.duplicate_window
+        await js.update_stream(found.evolve(max_age=age_s, duplicate_window=window_s))
 
 
 class ArtifactStore:

@@ -108,14 +108,22 @@ class LogLines:
         Raises:
             LogLinesError: the broker did not answer.
         """
+        of_attempt, number = await self.last_place(job_id)
+        return number if of_attempt == attempt else 0
+
+    async def last_place(self, job_id: str) -> tuple[int, int]:
+        """The place of the newest stored line of a job; (0, 0) where there is none.
+
+        Raises:
+            LogLinesError: the broker did not answer.
+        """
         try:
             last = await self._js.get_last_msg(subjects.LOG_STREAM, subjects.logs_of(job_id))
         except NotFoundError:
-            return 0
+            return 0, 0
         except (NatsError, TimeoutError, OSError) as error:
             raise LogLinesError(f"reading the last line: {error!r}") from error
-        line = decode(last.data or b"")
-        return line.number if line.attempt == attempt else 0
+        return decode(last.data or b"").place
 
     async def stored(self, job_id: str) -> AsyncIterator[LogLine]:
         """All lines of a job that are kept, in the order of their writing.

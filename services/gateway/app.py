@@ -12,7 +12,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from services.gateway import problems
 from services.gateway.request_log import RequestLog
-from services.gateway.routes import board, events, files, health, jobs, page, submit
+from services.gateway.routes import board, events, files, health, jobs, logs, page, submit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,6 +44,7 @@ def create_app(parts: Parts) -> Litestar:
             events.stream,
             board.stream,
             files.file,
+            logs.lines,
             health.live,
             health.ready,
             page.index,

@@ -13,6 +13,7 @@ from events.jetstream import JetStreamLog, ensure_stream
 from events.log import UnavailableError
 from services.artifacts import ArtifactStore, ensure_bucket
 from services.broker import connect, insist
+from services.logstream import LogLines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -87,6 +88,14 @@ class NatsLink:
             ArtifactError: see `services.artifacts.ArtifactStore.get`.
         """
         return await ArtifactStore(self._there()[0].jetstream()).get(artifact)
+
+    def log_lines(self) -> LogLines:
+        """The log lines of jobs.
+
+        Raises:
+            UnavailableError: the server is away.
+        """
+        return LogLines(self._there()[0])
 
     def _there(self) -> tuple[Client, JetStreamLog]:
         """Connection and log; a client that is away would keep a message and send it much later."""

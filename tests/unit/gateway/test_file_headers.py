@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from services.gateway.file_headers import content_type, headers_of, is_known
+from services.gateway.file_headers import (
+    RangeError,
+    content_type,
+    headers_of,
+    is_current,
+    is_known,
+    part_of,
+)
 from tests.unit.gateway.histories import SUBMISSION
 
 
@@ -51,3 +58,35 @@ def test_only_our_own_page_may_frame_a_file() -> None:
 )
 def test_who_has_the_file_already(if_none_match: str | None, known: bool) -> None:
     assert is_known(SUBMISSION, if_none_match) is known
+
+
+@pytest.mark.parametrize(
+    ("given", "part"),
+    [
+        ("bytes=0-3", range(4)),
+        ("bytes=4-", range(4, 10)),
+        ("bytes=-3", range(7, 10)),
+        ("bytes=-30", range(10)),
+        ("bytes=8-99", range(8, 10)),
+        (None, None),
+        ("bytes=0-1,4-5", None),
+        ("lines=0-3", None),
+        ("bytes=-", None),
+        ("bytes=5-2", None),
+    ],
+)
+def test_one_part_of_a_file_can_be_asked_for(given: str | None, part: range | None) -> None:
+    assert part_of(10, given) == part
+
+
+@pytest.mark.parametrize("given", ["bytes=10-", "bytes=99-100", "bytes=-0"])
+def test_bytes_that_are_not_there_are_an_error(given: str) -> None:
+    with pytest.raises(RangeError):
+        part_of(10, given)
+
+
+def test_a_part_of_another_version_of_the_file_is_not_sent() -> None:
+    assert is_current(SUBMISSION, None)
+    assert is_current(SUBMISSION, f'"{SUBMISSION.sha256}"')
+    assert not is_current(SUBMISSION, '"other"')
+    assert not is_current(SUBMISSION, f'W/"{SUBMISSION.sha256}"')
