@@ -37,6 +37,9 @@ may follow the stream and make a picture of its own.
 - **Subject**: `jobs.<job_id>.<event type>`. `jobs.<job_id>.>` is one job, `jobs.*.JobSucceeded` one type.
 - **Payload**: one JSON object. `type` says which event it is; every event has `job_id` and `version` as
   well. A reader ignores fields that it does not know.
+- **Version**: that of the type's shape. A field with a default is added without a new one; after any other
+  change old events are brought to the new shape as they are read (`events/upcasting.py`).
+- **Unreadable**: a message that is none of these keeps its place, and is set aside in `DEAD_LETTERS`.
 - **Headers**: `ce-id`, `ce-type` (`podium.<event type>`), `ce-source` (the process that wrote it),
   `ce-subject` (the job), `ce-time` and `ce-specversion`, as CloudEvents 1.0 has them in binary mode;
   `Nats-Msg-Id` equals `ce-id`.
@@ -55,18 +58,9 @@ A `Source` is one of {sources}; a `Priority` one of {priorities}; a `Stage` one 
 ## The table `jobs`
 
 The projector folds the log into Postgres and remembers how far it has come in `projection_checkpoint`.
-To make the rows again from the first event, also while it runs:
-
-```sql
-BEGIN;
-UPDATE projection_checkpoint SET sequence = 0;
-TRUNCATE jobs;
-COMMIT;
-```
-
-Then restart the projector, or wait for the next event: it sees that the checkpoint lies behind what it
-has read and begins there. A change to `events.job.Job` that rows written before do not fit goes with a
-migration of these same two statements.
+`podium projection rebuild` makes the rows again from the first event, beside the old ones and while the
+stack runs; a change to `events.job.Job` that rows written before do not fit asks for it. See
+[operations](operations.md).
 """
 
 _STATES_PAGE: Final = """\

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from itertools import starmap
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -18,6 +19,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from events import subjects
 from events.log import Batch, UnavailableError
+from events.places import place_of
 from events.recorded import Unreadable
 from events.stored import read
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
+    from events.places import Place
     from events.recorded import Recorded
 
 _IDLE_S: Final = 0.25
@@ -92,7 +95,7 @@ class _Consumer:
             if self._name:
                 await self._connection.jsm().delete_consumer(subjects.STREAM, self._name)
 
-    async def take(self, *, wait_s: float) -> list[Msg]:
+    async def take(self, *, wait_s: float) -> list[tuple[Place, Msg]]:
         """All messages that have arrived, at most a batch; waits for the first one, in vain maybe.
 
         Raises:
@@ -105,16 +108,17 @@ class _Consumer:
                     await self._something.wait()
         if asyncio.get_running_loop().time() - self._heard_at > _SILENCE_S:
             raise _GapError("no heartbeat")
-        taken: list[Msg] = []
+        taken: list[tuple[Place, Msg]] = []
         while self._arrived and len(taken) < _BATCH_MAX:
             message = self._arrived.popleft()
             if message.headers and message.headers.get("Status"):
                 await self._answer(message)
                 continue
             self._delivered += 1
-            if message.metadata.sequence.consumer != self._delivered:
+            place = place_of(message.reply)
+            if place.delivered != self._delivered:
                 raise _GapError(f"message {self._delivered} of {self._name} did not come")
-            taken.append(message)
+            taken.append((place, message))
         return taken
 
     async def _on_message(self, message: Msg) -> None:
@@ -137,11 +141,11 @@ async def follow(connection: Client, *, after: int) -> AsyncIterator[Batch]:
         try:
             caught_up = await consumer.open(after=after, subject=subjects.ALL_EVENTS) == 0
             while True:
-                messages = await consumer.take(wait_s=_IDLE_S)
-                if messages:
-                    newest = messages[-1].metadata
-                    after, caught_up = newest.sequence.stream, newest.num_pending == 0
-                batch = Batch(records=tuple(map(_read, messages)), caught_up=caught_up)
+                taken = await consumer.take(wait_s=_IDLE_S)
+                if taken:
+                    newest, _ = taken[-1]
+                    after, caught_up = newest.sequence, newest.pending == 0
+                batch = Batch(records=tuple(starmap(_read, taken)), caught_up=caught_up)
                 _report(batch)
                 yield batch
         except (_GapError, NatsError, TimeoutError, OSError) as error:
@@ -158,7 +162,7 @@ async def read_all(connection: Client, *, subject: str) -> list[Recorded]:
         UnavailableError: the server did not answer, or stopped in the middle.
     """
     consumer = _Consumer(connection)
-    found: list[Msg] = []
+    found: list[tuple[Place, Msg]] = []
     try:
         async with asyncio.timeout(_READ_S):
             pending = await consumer.open(after=0, subject=subject)
@@ -168,17 +172,16 @@ async def read_all(connection: Client, *, subject: str) -> list[Recorded]:
         raise UnavailableError(f"reading {subject}: {error!r}") from error
     finally:
         await consumer.close()
-    return [_read(message) for message in found]
+    return list(starmap(_read, found))
 
 
-def _read(message: Msg) -> Recorded:
-    metadata = message.metadata
+def _read(place: Place, message: Msg) -> Recorded:
     return read(
         message.subject,
         message.data,
         message.headers or {},
-        sequence=metadata.sequence.stream,
-        stored_at=metadata.timestamp,
+        sequence=place.sequence,
+        stored_at=place.stored_at,
     )
 
 

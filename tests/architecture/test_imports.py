@@ -15,6 +15,7 @@ PURE = (
     "events/catalogue.py",
     "events/job.py",
     "events/live.py",
+    "events/places.py",
     "events/progress.py",
     "events/recorded.py",
     "events/stored.py",
