@@ -9,11 +9,14 @@ import click
 from rich.console import Console
 
 from cli.commands.demo import demo
-from cli.commands.jobs import cancel, job_list, replay, run, status, watch
+from cli.commands.events import events
+from cli.commands.jobs import cancel, job_list, run, status, watch
 from cli.commands.projection import projection
+from cli.commands.replay import replay
 from cli.commands.solve import solve
 from cli.commands.stack import down, up
 from cli.errors import PodiumError, UsageError
+from cli.places import podium_version
 
 _INTERRUPTED: Final = 130
 
@@ -28,6 +31,7 @@ class _InOrder(click.Group):
 @click.group(
     cls=_InOrder, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
 )
+@click.version_option(podium_version(), "-V", "--version", message="podium %(version)s")
 @click.pass_context
 def podium(context: click.Context) -> None:
     """Give it a competition, get back a scored, valid submission.csv.
@@ -47,13 +51,16 @@ def podium(context: click.Context) -> None:
     Talk to a stack elsewhere:
       PODIUM_URL=https://podium.example podium jobs
     \b
+    Have the shell complete commands and options (zsh_source and fish_source for other shells):
+      eval "$(_PODIUM_COMPLETE=bash_source podium)"
+    \b
     Exit codes: 0 done, 1 the job failed, 2 wrong usage, 3 no stack answers.
     """  # noqa: D301 - \b is how click is told to keep lines
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
-for _command in (demo, up, down, run, solve, status, job_list, watch, replay, cancel, projection):
+for _command in (demo, up, down, run, solve, status, job_list, watch, replay, cancel, events, projection):
     podium.add_command(_command)
 
 

@@ -14,6 +14,7 @@ from cli.errors import PodiumError, StackError, UsageError
 from cli.sse import Parser
 from events.catalogue import UnreadableEventError, decode
 from events.job import ENDED, evolve
+from events.lines import read_record
 from events.recorded import Recorded, Unreadable
 from services.gateway.view import JobPage, JobView
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cli.sse import Frame
-    from events.catalogue import Event
+    from events.catalogue import Event, Priority
     from services.gateway.view import ArtifactView
 
 _ANSWER_S: Final = 15.0
@@ -34,7 +35,7 @@ _COME_BACK_S: Final = 1.0
 _LAG_S: Final = 15.0
 _LOOK_S: Final = 0.1
 _OUTAGE_S: Final = 60.0
-_REFUSED: Final = frozenset({400, 404, 409, 413, 415, 422})
+_REFUSED: Final = frozenset({400, 403, 404, 409, 413, 415, 422})
 _TOO_MANY: Final = 429
 
 
@@ -76,12 +77,27 @@ class Client:
     ) -> None:
         await self._http.aclose()
 
-    async def run(self, kaggle_url: str, *, budget_s: int | None) -> str:
-        """Ask for a competition to be solved; the job's id."""
-        body: dict[str, str | int] = {"kaggle_url": kaggle_url}
-        if budget_s is not None:
-            body["budget_s"] = budget_s
-        return msgspec.json.decode(await self._ask("POST", "/run", body=body), type=Accepted).job_id
+    async def run(
+        self,
+        kaggle_url: str,
+        *,
+        budget_s: int | None,
+        time_limit_s: int | None = None,
+        priority: Priority | None = None,
+        key: str | None = None,
+    ) -> str:
+        """Ask for a competition to be solved; the job's id.
+
+        With a `key`, the same request sent again is the same job.
+        """
+        asked = {"budget_s": budget_s, "time_limit_s": time_limit_s, "priority": priority}
+        body = {
+            "kaggle_url": kaggle_url,
+            **{name: value for name, value in asked.items() if value is not None},
+        }
+        headers = {} if key is None else {"Idempotency-Key": key}
+        answer = await self._ask("POST", "/run", body=body, headers=headers)
+        return msgspec.json.decode(answer, type=Accepted).job_id
 
     async def status(self, job_id: str) -> JobView:
         """All of a job."""
@@ -106,6 +122,10 @@ class Client:
                 )
             await asyncio.sleep(_LOOK_S)
         return view
+
+    async def log(self, job_id: str) -> list[Recorded]:
+        """A job's events so far, those after its end included."""
+        return [read_record(line) for line in (await self._ask("GET", f"/jobs/{job_id}/log")).splitlines()]
 
     async def cancel(self, job_id: str) -> None:
         """Ask for a job to end."""
@@ -163,9 +183,11 @@ class Client:
         except httpx.TransportError as error:
             raise _unreachable(self.url, error) from error
 
-    async def _ask(self, method: str, path: str, *, body: object = None) -> bytes:
+    async def _ask(
+        self, method: str, path: str, *, body: object = None, headers: dict[str, str] | None = None
+    ) -> bytes:
         try:
-            answer = await self._http.request(method, path, json=body)
+            answer = await self._http.request(method, path, json=body, headers=headers)
         except httpx.TransportError as error:
             raise _unreachable(self.url, error) from error
         if not answer.is_success:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 from cli.embedded.home import Home
+from cli.embedded.parts import ROOT
 from cli.errors import StackError
 
 
@@ -34,6 +36,25 @@ def gateway_url(home: Home) -> str:
     return stack.gateway_url
 
 
+def nats_url(folder: Path | None) -> str:
+    """$NATS_URL, or else the NATS of the stack in a home; a home that is named wins.
+
+    Raises:
+        StackError: there is neither.
+    """
+    url = os.environ.get("NATS_URL")
+    if url and folder is None:
+        return url
+    home = home_at(folder)
+    stack = home.stack()
+    if stack is None:
+        raise StackError(
+            f"No stack runs in {home.folder}.",
+            hint="Set NATS_URL to the address of a NATS, or name the folder of a running stack by --home.",
+        )
+    return stack.nats_url
+
+
 def podium_command() -> str:
     """How this program is called from the folder that we are in."""
     beside = Path(sys.executable).with_name("podium")
@@ -42,3 +63,8 @@ def podium_command() -> str:
     if not beside.exists():
         return f"{sys.executable} -m cli"
     return str(beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside)
+
+
+def podium_version() -> str:
+    """The version that the sources beside this program say they are of."""
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"])

@@ -17,7 +17,7 @@ from cli.views import live_view, result_card
 from events.job import evolve
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from rich.console import RenderableType
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from services.gateway.view import JobView
 
 _REDRAW_S: Final = 0.25
+
+
+def _wall_clock() -> datetime:
+    return datetime.now(UTC)
 
 
 class Screen:
@@ -56,10 +60,12 @@ class Screen:
         """How a job stands."""
         self.show(result_card(view, gateway_url=gateway_url), result_lines(view, gateway_url=gateway_url))
 
-    async def watch(self, records: AsyncIterator[Recorded]) -> None:
-        """Follow a job to its end."""
+    async def watch(
+        self, records: AsyncIterator[Recorded], *, clock: Callable[[], datetime] = _wall_clock
+    ) -> None:
+        """Follow a job to its end; `clock` says what time it is for the job."""
         if self.is_live:
-            await self._watch_live(records)
+            await self._watch_live(records, clock)
         else:
             await self.timeline(records)
 
@@ -72,7 +78,7 @@ class Screen:
             if text is not None:
                 self.line(text)
 
-    async def _watch_live(self, records: AsyncIterator[Recorded]) -> None:
+    async def _watch_live(self, records: AsyncIterator[Recorded], clock: Callable[[], datetime]) -> None:
         job: Job | None = None
         with Live(console=self.console, auto_refresh=False) as live:
 
@@ -83,7 +89,7 @@ class Screen:
 
             def draw() -> None:
                 if job is not None:
-                    live.update(live_view(job, now=datetime.now(UTC)), refresh=True)
+                    live.update(live_view(job, now=clock()), refresh=True)
 
             ticking = asyncio.create_task(tick())
             try:
@@ -110,3 +116,11 @@ def print_json(data: object) -> None:
     """One JSON object."""
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(data), indent=2) + b"\n")
     sys.stdout.buffer.flush()
+
+
+@contextlib.contextmanager
+def counting(verb: str) -> Iterator[Callable[[int], None]]:
+    """Tells on the standard error, where that is a screen, how many events there were so far."""
+    console = Console(stderr=True, highlight=False)
+    with console.status(f"0 events {verb}") as status:
+        yield lambda count: status.update(f"{count:,} events {verb}")

@@ -1,30 +1,26 @@
-"""`podium run`, `status`, `jobs`, `watch`, `replay`, `cancel`: jobs, over a gateway's HTTP interface."""
+"""`podium run`, `status`, `jobs`, `watch`, `cancel`: jobs, over a gateway's HTTP interface."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from cli import competitions
-from cli.client import Client
+from cli.commands.gateway import client_of, id_of
 from cli.commands.options import Duration, home_option, job_argument, json_option
 from cli.errors import PodiumError, UsageError
 from cli.lines import job_lines
-from cli.places import gateway_url, home_at
+from cli.places import home_at
 from cli.screen import Screen, print_events, print_json
 from cli.views import jobs_table
+from events.catalogue import Priority
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
-
-    from events.recorded import Recorded
-
-_LATEST = "last"
+    from cli.client import Client
 
 
 class JobFailedError(PodiumError):
@@ -34,10 +30,25 @@ class JobFailedError(PodiumError):
 @click.command()
 @click.argument("competition", metavar="URL_OR_FOLDER")
 @click.option("--budget", type=Duration(), help="How long an attempt should take: 10m, 1h30m, 90s.")
+@click.option("--time-limit", type=Duration(), help="When an attempt is stopped, finished or not.")
+@click.option(
+    "--priority", type=click.Choice(get_args(Priority)), help="Who starts first.  [default: normal]"
+)
+@click.option("--key", help="Sent again with the same key, it is the same job.")
 @click.option("--watch/--no-watch", default=True, help="Follow the job to its end.  [default: watch]")
 @json_option
 @home_option
-def run(competition: str, *, budget: int | None, watch: bool, as_json: bool, home: Path | None) -> None:
+def run(
+    competition: str,
+    *,
+    budget: int | None,
+    time_limit: int | None,
+    priority: Priority | None,
+    key: str | None,
+    watch: bool,
+    as_json: bool,
+    home: Path | None,
+) -> None:
     """Solve a competition.
 
     \b
@@ -46,21 +57,21 @@ def run(competition: str, *, budget: int | None, watch: bool, as_json: bool, hom
       podium run local:titanic-passenger-survival --budget 5m
       podium run ./my-competition --no-watch
     """  # noqa: D301 - \b is how click is told to keep lines
-    asyncio.run(_run(competition, budget_s=budget, watch=watch, as_json=as_json, home=home))
 
+    async def ask() -> None:
+        address = _address(competition, home)
+        async with client_of(home) as client:
+            job_id = await client.run(
+                address, budget_s=budget, time_limit_s=time_limit, priority=priority, key=key
+            )
+            if watch:
+                await _follow(client, job_id, as_json=as_json)
+            elif as_json:
+                print_json(await client.status(job_id))
+            else:
+                Screen().lines([f"job {job_id}", f"follow it with: podium watch {job_id}"])
 
-async def _run(
-    competition: str, *, budget_s: int | None, watch: bool, as_json: bool, home: Path | None
-) -> None:
-    address = _address(competition, home)
-    async with _client(home) as client:
-        job_id = await client.run(address, budget_s=budget_s)
-        if watch:
-            await _follow(client, job_id, as_json=as_json)
-        elif as_json:
-            print_json(await client.status(job_id))
-        else:
-            Screen().lines([f"job {job_id}", f"follow it with: podium watch {job_id}"])
+    asyncio.run(ask())
 
 
 def _address(competition: str, home: Path | None) -> str:
@@ -89,8 +100,8 @@ def status(job: str, *, as_json: bool, home: Path | None) -> None:
     """Show a job as it is now.  JOB is its id, or `last`."""
 
     async def show() -> None:
-        async with _client(home) as client:
-            view = await client.status(await _id_of(client, job))
+        async with client_of(home) as client:
+            view = await client.status(await id_of(client, job))
             if as_json:
                 print_json(view)
             else:
@@ -107,7 +118,7 @@ def job_list(limit: int, *, as_json: bool, home: Path | None) -> None:
     """List jobs, the newest first."""
 
     async def show() -> None:
-        async with _client(home) as client:
+        async with client_of(home) as client:
             page = await client.jobs(limit=limit)
             if as_json:
                 print_json(page)
@@ -125,24 +136,10 @@ def watch(job: str, *, as_json: bool, home: Path | None) -> None:
     """Follow a job to its end.  JOB is its id, or `last`."""
 
     async def follow() -> None:
-        async with _client(home) as client:
-            await _follow(client, await _id_of(client, job), as_json=as_json)
+        async with client_of(home) as client:
+            await _follow(client, await id_of(client, job), as_json=as_json)
 
     asyncio.run(follow())
-
-
-@click.command()
-@job_argument
-@home_option
-def replay(job: str, *, home: Path | None) -> None:
-    """Print what has happened to a job so far, a line an event.  JOB is its id, or `last`."""
-
-    async def play() -> None:
-        async with _client(home) as client:
-            view = await client.status(await _id_of(client, job))
-            await Screen().timeline(_up_to(client.events(view.job_id), view.sequence))
-
-    asyncio.run(play())
 
 
 @click.command()
@@ -152,8 +149,8 @@ def cancel(job: str, *, home: Path | None) -> None:
     """Ask for a job to end.  JOB is its id, or `last`."""
 
     async def ask() -> None:
-        async with _client(home) as client:
-            job_id = await _id_of(client, job)
+        async with client_of(home) as client:
+            job_id = await id_of(client, job)
             await client.cancel(job_id)
             Screen().line(f"Job {job_id} will be cancelled; `podium status {job_id}` shows when it was.")
 
@@ -178,26 +175,3 @@ async def _follow(client: Client, job_id: str, *, as_json: bool) -> None:
         raise JobFailedError(
             f"Job {job_id} is {view.status}.", hint=f"`podium replay {job_id}` tells how it came to that."
         )
-
-
-async def _up_to(records: AsyncGenerator[Recorded, None], sequence: int) -> AsyncIterator[Recorded]:
-    async with aclosing(records):
-        async for record in records:
-            yield record
-            if record.sequence >= sequence:
-                return
-
-
-async def _id_of(client: Client, job: str) -> str:
-    if job != _LATEST:
-        return job
-    newest = (await client.jobs(limit=1)).jobs
-    if not newest:
-        raise UsageError("There are no jobs yet.", hint="Make one with `podium run`.")
-    return newest[0].job_id
-
-
-@asynccontextmanager
-async def _client(home: Path | None) -> AsyncIterator[Client]:
-    async with Client(gateway_url(home_at(home))) as client:
-        yield client

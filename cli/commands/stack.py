@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,8 +18,6 @@ from cli.screen import Screen
 from cli.views import facts_table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.status import Status
 
     from cli.embedded.home import Home, Stack
@@ -69,22 +68,31 @@ def _show(screen: Screen, stack: Stack, home: Home, *, detached: bool) -> None:
 @home_option
 @click.option("--port", type=click.IntRange(1, 65535), help="The gateway's port.  [default: 8080 if free]")
 @click.option("--detach", is_flag=True, help="Leave it running in the background.")
-def up(home: Path | None, port: int | None, *, detach: bool) -> None:
+@click.option(
+    "--replay",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Show the log in an exported file, in a new folder, and run nothing of it.",
+)
+def up(home: Path | None, port: int | None, *, detach: bool, replay: Path | None) -> None:
     """Run the whole stack on this machine until Ctrl-C.
 
     \b
     Data stays in the stack's folder: started again, it goes on where it was.
       podium up
       podium up --home /data/podium --port 9000
+    \b
+    Look at the log of another system; the folder stays one to look at, and no job runs in it, ever:
+      podium up --home ./a-copy --replay events.ndjson
     """  # noqa: D301 - \b is how click is told to keep lines
     place = home_at(home)
     screen = Screen()
     screen.line(f"Podium starts in {place.folder}", "bold")
     if detach:
-        stack = background.start(place, port=port)
+        stack = background.start(place, port=port, replay=replay)
         _show(screen, stack, place, detached=True)
         return
-    asyncio.run(run_stack(place, port=port, environment=os.environ, reporter=_Progress(screen, place)))
+    progress = _Progress(screen, place)
+    asyncio.run(run_stack(place, port=port, environment=os.environ, reporter=progress, replay=replay))
     screen.line("Podium is down.")
 
 

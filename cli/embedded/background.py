@@ -14,6 +14,8 @@ from cli.embedded.processes import name_of
 from cli.errors import StackError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cli.embedded.home import Home, Stack
 
 _START_S: Final = 120.0
@@ -21,8 +23,8 @@ _STOP_S: Final = 30.0
 _POLL_S: Final = 0.1
 
 
-def start(home: Home, *, port: int | None = None) -> Stack:
-    """Start a stack that outlives this process, and wait until it is up; `port` as `podium up` takes it.
+def start(home: Home, *, port: int | None = None, replay: Path | None = None) -> Stack:
+    """Start a stack that outlives this process, and wait until it is up; the options are `podium up`'s.
 
     Raises:
         StackError: one runs there already, or it did not come up, for the reason that it gives.
@@ -32,9 +34,10 @@ def start(home: Home, *, port: int | None = None) -> Stack:
     home.prepare()
     log = home.log_of("up")
     chosen = () if port is None else ("--port", str(port))
+    shown = () if replay is None else ("--replay", str(replay.absolute()))
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - this very program
-            [*module_command("cli"), "up", "--home", str(home.folder), *chosen],
+            [*module_command("cli"), "up", "--home", str(home.folder), *chosen, *shown],
             env=importable(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -43,6 +43,13 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     gateway_port: int
 
 
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """The log here came from a file: it is shown, and none of it is ever run; `is_whole` once all is in."""
+
+    file: str
+    is_whole: bool
+
+
 class Home:
     """The folder of one stack."""
 
@@ -55,6 +62,7 @@ class Home:
         self._lock_file = self.folder / "lock"
         self._stack_file = self.folder / "stack.json"
         self._remembered_file = self.folder / "remembered.json"
+        self._imported_file = self.folder / "imported.json"
 
     def log_of(self, name: str) -> Path:
         """Where the output of a part goes."""
@@ -129,6 +137,21 @@ class Home:
     def remember(self, remembered: Remembered) -> None:
         """Keep this for the next start."""
         _write_whole(self._remembered_file, msgspec.json.encode(remembered))
+
+    def has_log(self) -> bool:
+        """A NATS was started here before."""
+        return (self.folder / "nats").exists()
+
+    def imported(self) -> Imported | None:
+        """Where the log came from, None for one of this stack's own."""
+        try:
+            return msgspec.json.decode(self._imported_file.read_bytes(), type=Imported)
+        except FileNotFoundError:
+            return None
+
+    def mark_imported(self, imported: Imported) -> None:
+        """Keep for ever that the log is not this stack's own."""
+        _write_whole(self._imported_file, msgspec.json.encode(imported))
 
 
 def _lock(file: IO[str]) -> bool:

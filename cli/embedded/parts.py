@@ -11,7 +11,7 @@ from cli.embedded.image import agent_image
 from cli.embedded.servers import nats_command, valkey_command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from cli.embedded.home import Home, Remembered
 
@@ -46,8 +46,10 @@ def server_specs(
     )
 
 
-def service_specs(home: Home, environment: Mapping[str, str]) -> tuple[Spec, ...]:
-    """The four services, each a child of its own."""
+def service_specs(
+    home: Home, environment: Mapping[str, str], names: Sequence[str] = SERVICES
+) -> tuple[Spec, ...]:
+    """The services, each a child of its own."""
     return tuple(
         Spec(
             name=name,
@@ -55,7 +57,7 @@ def service_specs(home: Home, environment: Mapping[str, str]) -> tuple[Spec, ...
             environment=importable(environment),
             log=home.log_of(name),
         )
-        for name in SERVICES
+        for name in names
     )
 
 
@@ -74,6 +76,7 @@ def service_environment(
         "PODIUM_SUBMITS_PER_MINUTE": "0",
         "PODIUM_AGENT_IMAGE": agent_image(),
     }
+    read_only = {} if home.imported() is None else {"PODIUM_READ_ONLY": "1"}
     fixed = {
         "NATS_URL": nats_url,
         "REDIS_URL": redis_url,
@@ -84,4 +87,4 @@ def service_environment(
         "PODIUM_WORK_DIR": str(home.work),
         "PODIUM_EXECUTOR_ID": remembered.executor_id,
     }
-    return {**defaults, **caller, **fixed}
+    return {**defaults, **caller, **fixed, **read_only}

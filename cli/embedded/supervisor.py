@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import httpx
 
 from cli import competitions
-from cli.embedded import parts
+from cli.embedded import parts, reading
 from cli.embedded.child import Child
 from cli.embedded.home import Remembered, Stack
 from cli.embedded.ports import GATEWAY_PORT, Claims
@@ -55,22 +55,30 @@ class Reporter(Protocol):
 
 
 async def run_stack(
-    home: Home, *, port: int | None, environment: Mapping[str, str], reporter: Reporter
+    home: Home,
+    *,
+    port: int | None,
+    environment: Mapping[str, str],
+    reporter: Reporter,
+    replay: Path | None = None,
 ) -> None:
     """Run the stack until SIGINT, SIGTERM or SIGHUP; everything that was started has ended by then.
 
+    With `replay` it shows the log in that file, and runs none of it: see `cli.embedded.reading`.
+
     Raises:
-        StackError: it did not start, or another supervisor holds the folder.
+        PodiumError: it did not start, or another supervisor holds the folder.
     """
     stopping = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     with home.held(), Claims() as claims:
+        reading.check(home, replay)
         home.prepare()
         competitions.place_bundled(home)
         _log_postgres_to(home.log_of("postgres"))
         supervisor = Supervisor(home, environment, reporter)
-        starting = asyncio.create_task(supervisor.start(_remember(home, claims, port)))
+        starting = asyncio.create_task(supervisor.start(_remember(home, claims, port), replay))
         waiting = asyncio.create_task(stopping.wait())
         try:
             await asyncio.wait({starting, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -118,11 +126,11 @@ class Supervisor:
         self._services: list[Child] = []
         self._keepers: list[asyncio.Task[None]] = []
 
-    async def start(self, remembered: Remembered) -> Stack:
+    async def start(self, remembered: Remembered, replay: Path | None) -> Stack:
         """Start everything and return once the gateway is ready.
 
         Raises:
-            StackError: a part does not stay up, or it takes too long.
+            PodiumError: a part does not stay up, or it takes too long, or the file is no log.
         """
         started_at = datetime.now(UTC)
         with Claims() as claims:
@@ -139,6 +147,8 @@ class Supervisor:
             self._until(valkey, lambda: _listens(valkey_port), redis_url),
             self._until_postgres(self._postgres_starting),
         )
+        if replay is not None:
+            await reading.fill(self._home, replay, nats_url=nats_url, reporter=self._reporter)
         database_url = self._postgres_starting.result()
         self._keepers.append(asyncio.create_task(self._keep_postgres()))
         settings = parts.service_environment(
@@ -149,7 +159,8 @@ class Supervisor:
             redis_url=redis_url,
             database_url=database_url,
         )
-        self._services = [self._launch(spec) for spec in parts.service_specs(self._home, settings)]
+        names = parts.SERVICES if self._home.imported() is None else reading.SERVICES
+        self._services = [self._launch(spec) for spec in parts.service_specs(self._home, settings, names)]
         gateway_url = f"http://127.0.0.1:{remembered.gateway_port}"
         gateway = next(child for child in self._services if child.spec.name == "gateway")
         async with httpx.AsyncClient(base_url=gateway_url) as client:

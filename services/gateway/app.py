@@ -42,6 +42,7 @@ def create_app(parts: Parts) -> Litestar:
             jobs.job_list,
             jobs.cancel,
             events.stream,
+            events.history,
             board.stream,
             files.file,
             logs.lines,

@@ -88,6 +88,12 @@ def no_such_job(job_id: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, "no-such-job", f"There is no job {job_id}.")
 
 
+def read_only() -> Problem:
+    """What a gateway answers that only shows a log."""
+    detail = "This gateway only shows a log: it takes no jobs and cancels none."
+    return Problem(HTTPStatus.FORBIDDEN, "read-only", detail)
+
+
 def unavailable(detail: str) -> Problem:
     """Something behind the gateway is away; trying again may help."""
     headers = {"Retry-After": str(_RETRY_AFTER_S)}

@@ -23,7 +23,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `submits_per_minute` holds for one client address (0: no limit); `competitions_dir` holds a folder
     ``<slug>/public`` for each ``local:<slug>``; `attempt_limit_s` is the executors' own limit, the most
-    that a job may ask for.
+    that a job may ask for.  One that is `read_only` shows a log and appends nothing to it.
     """
 
     nats_url: str
@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     submits_per_minute: int = 10
     nats_replicas: int = 1
     attempt_limit_s: int = 7200
+    read_only: bool = False
 
 
 def read(variables: Mapping[str, str]) -> Settings:
@@ -58,6 +59,7 @@ def read(variables: Mapping[str, str]) -> Settings:
         submits_per_minute=env.integer("PODIUM_SUBMITS_PER_MINUTE", 10),
         nats_replicas=env.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
         attempt_limit_s=int(env.number("PODIUM_ATTEMPT_LIMIT_S", 7200, at_least=1)),
+        read_only=_flag("PODIUM_READ_ONLY", env.text("PODIUM_READ_ONLY", "0")),
     )
 
 
@@ -66,6 +68,12 @@ def _url(name: str, value: str, schemes: tuple[str, ...]) -> str:
     if not value.lower().startswith(schemes):
         raise SettingError(f"{name} should start with {schemes[0]}")
     return value
+
+
+def _flag(name: str, value: str) -> bool:
+    if value not in {"0", "1"}:
+        raise SettingError(f"{name} should be 0 or 1, not {value!r}")
+    return value == "1"
 
 
 def _folder(name: str, value: str | None) -> Path | None:

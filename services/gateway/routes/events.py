@@ -1,5 +1,5 @@
 # ruff: noqa: TC001 - Litestar reads annotations as the program runs
-"""A job's events as they happen."""
+"""A job's events, as they happen and as they were."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 from litestar.response import Stream
 
+from events.lines import told_line
 from events.recorded import Recorded
 from services.gateway.lookup import checked_id
 from services.gateway.parts import GivenParts, Parts
@@ -64,7 +65,26 @@ async def stream(
 
 async def _history(parts: Parts, job_id: str) -> tuple[Recorded, ...]:
     """The job's events so far, at least one."""
+    return up_to_last(await _records(parts, job_id))
+
+
+async def _records(parts: Parts, job_id: str) -> list[Recorded]:
     records = await parts.link.read_job(job_id)
     if not records:
         raise no_such_job(job_id)
-    return up_to_last(records)
+    return records
+
+
+@get(
+    "/jobs/{job_id:str}/log",
+    summary="Read a job's log",
+    media_type="application/x-ndjson",
+    responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+async def history(job_id: FromPath[str], parts: GivenParts) -> Response[bytes]:
+    """All events of a job so far, one JSON object a line, those that came too late to count included.
+
+    `sequence` is the place in the log, `data` the event; `id`, `time`, `source` and `type` are its headers.
+    """
+    records = await _records(parts, checked_id(job_id))
+    return Response(b"".join(map(told_line, records)), media_type="application/x-ndjson")

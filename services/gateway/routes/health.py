@@ -25,6 +25,7 @@ ENDPOINTS: Final = {
     "DELETE /jobs/{job_id}": "cancel a job",
     "GET /jobs/{job_id}/events": "watch a job (server-sent events)",
     "GET /events": "watch all jobs (server-sent events)",
+    "GET /jobs/{job_id}/log": "read a job's log (a JSON object a line)",
     "GET /jobs/{job_id}/files/{name}": "fetch a file that a job made",
     "GET /health/live": "is the process up",
     "GET /health/ready": "can it take jobs",

@@ -14,7 +14,7 @@ from services.gateway.cancel import request_cancel
 from services.gateway.jobs_table import TableError
 from services.gateway.lookup import checked_id, find_job
 from services.gateway.parts import GivenParts
-from services.gateway.problems import documented, unavailable
+from services.gateway.problems import documented, read_only, unavailable
 from services.gateway.view import JobPage, JobView, summary_of, view_of
 
 
@@ -64,9 +64,15 @@ async def job_list(
     status_code=HTTPStatus.ACCEPTED,
     summary="Cancel a job",
     responses=documented(
-        HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.SERVICE_UNAVAILABLE,
     ),
 )
 async def cancel(job_id: FromPath[str], parts: GivenParts) -> JobView:
     """Ask for a job to end.  It ends a little later, as its events will tell; asking twice does no harm."""
+    if parts.settings.read_only:
+        raise read_only()
     return view_of(await request_cancel(parts.link, checked_id(job_id)))

@@ -22,7 +22,7 @@ from services.gateway.competition_url import Competition, UrlError, parse
 from services.gateway.idempotency import KEY_PATTERN, request_once
 from services.gateway.job_id import keyed_job_id, new_job_id
 from services.gateway.parts import GivenParts
-from services.gateway.problems import FieldError, Problem, documented
+from services.gateway.problems import FieldError, Problem, documented, read_only
 from services.gateway.view import events_url, status_url
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ async def run(
     With an `Idempotency-Key` the same request can be sent again at any time, even after years: the answer
     names the same job, with `Idempotency-Replayed: true`.  Keys of all clients are in one namespace.
     """
+    if parts.settings.read_only:
+        raise read_only()
     asked = _decode(request, body)
     _check_limit(asked.time_limit_s, most_s=parts.settings.attempt_limit_s)
     local = parts.settings.competitions_dir
@@ -156,6 +158,7 @@ def handler(submits_per_minute: int) -> HTTPRouteHandler:
         summary="Submit a competition",
         responses=documented(
             HTTPStatus.BAD_REQUEST,
+            HTTPStatus.FORBIDDEN,
             HTTPStatus.NOT_FOUND,
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,

@@ -1,0 +1,105 @@
+"""`podium events export` and `import`: a log as a file, to keep, to move, to look at elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from cli import transfer
+from cli.commands.options import home_option
+from cli.errors import PodiumError, UsageError
+from cli.places import nats_url
+from cli.screen import counting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@click.group()
+def events() -> None:
+    """Move a log of events: export it to a file, import it into an empty NATS.
+
+    \b
+    NATS is the one of $NATS_URL, or that of the stack in --home.
+      podium events export events.ndjson
+      podium events export --job ID | gzip > job.ndjson.gz
+      NATS_URL=nats://elsewhere:4222 podium events import events.ndjson
+    \b
+    To look at another system's log, with nothing running but what shows it:
+      podium up --home ./a-copy --replay events.ndjson
+    """  # noqa: D301 - \b is how click is told to keep lines
+
+
+@events.command("export")
+@click.option("--job", help="Only the events of the job with this id.")
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@home_option
+def export(job: str | None, file: Path | None, home: Path | None) -> None:
+    """Write the log to FILE, or to the standard output: one JSON object a line, each event as it is stored.
+
+    The files that jobs made are not part of a log.
+    """
+    url = nats_url(home)
+
+    async def copy(output: IO[bytes]) -> int:
+        with counting("exported") as progress:
+            async with transfer.connected(url) as client:
+                return await transfer.export(client, job_id=job, write=output.write, progress=progress)
+
+    with _output(file) as output:
+        count = asyncio.run(copy(output))
+    click.echo(f"{count} events exported.", err=True)
+
+
+@events.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path, allow_dash=True))
+@home_option
+def import_(file: Path, home: Path | None) -> None:
+    """Put a whole exported log into a NATS whose log is empty, each event with the sequence that it had.
+
+    Refused while anything follows that log: the services that are started on it afterwards go on where it
+    ends, so jobs that had not ended will run.
+    """
+    url = nats_url(home)
+
+    async def copy(lines: IO[bytes]) -> int:
+        with counting("imported") as progress:
+            async with transfer.connected(url) as client:
+                return await transfer.import_log(client, lines, replicas=_replicas(), progress=progress)
+
+    with click.open_file(str(file), "rb") as lines:
+        count = asyncio.run(copy(lines))
+    click.echo(f"{count} events imported.", err=True)
+
+
+def _replicas() -> int:
+    text = os.environ.get("PODIUM_NATS_REPLICAS") or "1"
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"PODIUM_NATS_REPLICAS should be a whole number of at least 1, not {text!r}.")
+    return int(text)
+
+
+@contextmanager
+def _output(file: Path | None) -> Iterator[IO[bytes]]:
+    """Where lines go; a file appears under its name only once it is whole."""
+    if file is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    if file.exists():
+        raise UsageError(f"{file} is there already.", hint="Choose another name, or remove it first.")
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with part.open("wb") as output:
+            yield output
+        part.rename(file)
+    except OSError as error:
+        raise PodiumError(f"{file} cannot be written: {error.strerror}.") from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,52 @@
+"""How long a scheduler that starts alone on a long log takes to its first decision.
+
+python -m tests.bench.bench_takeover --events 200000
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+
+from events.catalogue import JobRequested
+from events.jetstream import JetStreamLog
+from events.log import JobAt
+from services.gateway.job_id import new_job_id
+from tests.bench.bench_projector import HastyNatsServer, fill
+from tests.schedulers import scheduled_at, scheduler
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--events", type=int, default=200_000, help="length of the log (default: %(default)s)"
+    )
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(measure(Path(folder), events=options.events))
+
+
+async def measure(folder: Path, *, events: int) -> None:
+    nats = HastyNatsServer(folder)
+    nats.start()
+    try:
+        async with nats.connection() as connection:
+            await fill(connection, events=events, seed=1)
+            log = JetStreamLog(connection, source="bench")
+            job = JobRequested(job_id=new_job_id(), competition="c", source="local", kaggle_url="local:c")
+            last = await log.append(job, expect=JobAt(sequence=0))
+            began = time.perf_counter()
+            with scheduler(nats.url, folder / "scheduler.log", running_max=100):
+                await scheduled_at(log, job.job_id, after=last)
+            print(f"{events:,} events: first decision {time.perf_counter() - began:.2f} s after the start")
+    finally:
+        nats.kill()
+
+
+if __name__ == "__main__":
+    main()
