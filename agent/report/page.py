@@ -40,6 +40,8 @@ table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .35rem .7rem .35rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top }
 td { font-variant-numeric: tabular-nums }
+.facts th { width: 11rem }
+.chosen td { font-weight: 600; color: var(--accent) }
 svg { max-width: 100%; height: auto }
 code, pre { background: var(--card); border-radius: 4px; padding: .1rem .3rem }
 pre { padding: .8rem; overflow-x: auto }
@@ -158,7 +160,7 @@ def _models(outcome: Outcome) -> str:
         (each.model, number(each.score), ", ".join(number(score) for score in each.fold_scores))
         for each in outcome.evaluations
     ]
-    return _table(("model", outcome.submitted.metric, "by fold"), rows)
+    return _table(("model", outcome.submitted.metric, "by fold"), rows, chosen=len(rows) - 1)
 
 
 def _how_to_submit(brief: Brief) -> str:
@@ -181,10 +183,16 @@ def _list(lines: Sequence[str]) -> str:
 
 def _rows(pairs: Iterable[tuple[str, str]]) -> str:
     cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in pairs)
-    return f'<div class="wide"><table>{cells}</table></div>'
+    return f'<div class="wide"><table class="facts">{cells}</table></div>'
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, chosen: int | None = None) -> str:
+    """A table with titles; row number `chosen` stands out."""
     titles = "".join(f"<th>{escape(name)}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join(
+        ('<tr class="chosen">' if number == chosen else "<tr>")
+        + "".join(f"<td>{escape(cell)}</td>" for cell in row)
+        + "</tr>"
+        for number, row in enumerate(rows)
+    )
     return f'<div class="wide"><table><tr>{titles}</tr>{body}</table></div>'

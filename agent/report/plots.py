@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import matplotlib as mpl
 import numpy as np
 import polars as pl
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from sklearn.metrics import confusion_matrix, roc_curve
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 _INK: Final = "#8a8f98"
 _BLUE: Final = "#4c8dd6"
+_FAINT_TO_BLUE: Final = LinearSegmentedColormap.from_list("faint to blue", [f"{_BLUE}10", _BLUE])
+"""From nearly nothing, so that the page's own colour shows through, light or dark."""
+
 _POINTS_MAX: Final = 1_500
 _CLASSES_SHOWN: Final = 15
 
@@ -87,9 +91,9 @@ def _confusion(truth: list[str], answered: list[str], classes: tuple[str, ...]) 
     table = confusion_matrix(truth, answered, labels=list(classes))
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
     figure, axes = _blank(height=1.6 + 0.3 * len(classes))
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.imshow(shares, cmap=_FAINT_TO_BLUE, vmin=0, vmax=1, aspect="auto")
     for (row, column), count in np.ndenumerate(table):
-        ink = "white" if shares[row, column] > 0.5 else "#30353d"
+        ink = "white" if shares[row, column] > 0.5 else _INK
         axes.text(column, row, str(count), ha="center", va="center", color=ink, fontsize=8)
     names = [_literal(name) for name in classes]
     axes.set_xticks(range(len(classes)), names)
