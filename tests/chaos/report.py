@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from events import catalogue as ev
 from events.job import fold
-from tests.chaos.verdict import by_job
+from tests.chaos.verdict import by_job, most_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,7 @@ def report(plan: Plan, outcome: Outcome, wrong: Sequence[str]) -> str:
         f"jobs       {len(history.accepted)} accepted, {len(history.accepted - jobs.keys())} lost",
         f"           {_counted(ends)}",
         f"attempts   {kinds['AttemptStarted']} started, {kinds['RetryScheduled']} retries",
+        f"           {most_at_once(history.records)} at once at the most",
         f"           {kinds['AttemptLost']} lost, {_counted(failures)}",
         f"agents     {len(history.marks)} processes, {sum(m.finished for m in history.marks)} finished",
         f"clients    {outcome.unsure} submits sent again, {outcome.resumed} streams resumed",

@@ -9,7 +9,7 @@ import pytest
 from tests.chaos.faults import KINDS
 from tests.chaos.report import report
 from tests.chaos.run import Plan, run
-from tests.chaos.verdict import judge
+from tests.chaos.verdict import judge, most_at_once
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,3 +25,4 @@ async def test_nothing_is_lost_doubled_or_out_of_order_in_trouble(tmp_path: Path
     assert not outcome.own_ends, told
     assert {fault.kind for fault in outcome.faults} == set(KINDS)
     assert len(outcome.history.accepted) == plan.jobs
+    assert most_at_once(outcome.history.records) == plan.running_max, "the cap was put to the test"

@@ -51,6 +51,15 @@ def by_job(records: Sequence[Recorded]) -> dict[str, list[Recorded]]:
     return found
 
 
+def most_at_once(records: Sequence[Recorded]) -> int:
+    """How many attempts had a place at the fullest moment."""
+    places = _Places(len(records))
+    for record in records:
+        for _ in places.take_in(record.event):
+            pass
+    return places.most
+
+
 def _losses(history: History) -> Iterator[str]:
     jobs = by_job(history.records)
     for job_id in history.accepted - jobs.keys():
@@ -72,6 +81,7 @@ class _Places:
         self._numbers: Counter[str] = Counter()
         self._started: set[tuple[str, int]] = set()
         self._over: set[str] = set()
+        self.most = 0
 
     def take_in(self, event: ev.Event) -> Iterator[str]:
         """What is wrong with the next event of the log."""
@@ -96,6 +106,7 @@ class _Places:
         if attempt != self._numbers[job_id] + 1:
             yield f"attempt {attempt} comes after {self._numbers[job_id]}"
         self._active[job_id] = self._numbers[job_id] = attempt
+        self.most = max(self.most, len(self._active))
         if len(self._active) > self._running_max:
             yield f"{len(self._active)} attempts run at once"
 
