@@ -94,6 +94,29 @@ async def test_a_changed_file_is_not_taken():
             await client.download(msgspec.structs.replace(good, sha256="0" * 64))
 
 
+@pytest.mark.parametrize(
+    ("wanted", "body", "key"),
+    [
+        ({"budget_s": None}, {}, None),
+        (
+            {"budget_s": 60, "time_limit_s": 90, "priority": "high", "key": "order-1"},
+            {"budget_s": 60, "time_limit_s": 90, "priority": "high"},
+            "order-1",
+        ),
+    ],
+)
+async def test_only_what_is_wanted_is_sent(
+    wanted: dict[str, object], body: dict[str, object], key: str | None
+) -> None:
+    def serve(request: httpx.Request) -> httpx.Response:
+        assert msgspec.json.decode(request.content) == {"kaggle_url": "local:c", **body}
+        assert request.headers.get("Idempotency-Key") == key
+        return httpx.Response(202, json={"job_id": "x"})
+
+    async with Client("http://test", transport=httpx.MockTransport(serve)) as client:
+        assert await client.run("local:c", **wanted) == "x"
+
+
 async def test_a_status_that_lags_is_waited_for():
     views = [view_of(job) for end in (13, 14) if (job := fold(HISTORY[:end]))]
     answers = iter(msgspec.json.encode(view) for view in views)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,11 @@ from cli.embedded.servers import free_port
 ROOT = Path(__file__).parents[3]
 
 
-def podium(*words: str, home: Path, url: str = "") -> subprocess.CompletedProcess[str]:
+def podium(
+    *words: str, home: Path, url: str = "", more: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PODIUM_HOME": str(home), "PODIUM_URL": url, "PYTHONPATH": str(ROOT)}
+    environment |= more or {}
     return subprocess.run(
         [sys.executable, "-m", "cli", *words],
         env=environment,
@@ -48,6 +52,16 @@ def test_a_gateway_that_does_not_answer_is_named(tmp_path: Path):
     ended = podium("jobs", home=tmp_path, url=url)
     assert ended.returncode == 3
     assert f"The gateway at {url} does not answer" in ended.stderr
+
+
+def test_the_version_is_the_projects(tmp_path: Path):
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert podium("--version", home=tmp_path).stdout == f"podium {version}\n"
+
+
+def test_a_shell_can_complete_commands(tmp_path: Path):
+    asked = {"_PODIUM_COMPLETE": "bash_complete", "COMP_WORDS": "podium re", "COMP_CWORD": "1"}
+    assert podium(home=tmp_path, more=asked).stdout == "plain,replay\n"
 
 
 def test_alone_it_tells_what_to_type(tmp_path: Path):
