@@ -205,14 +205,17 @@ def _members(brief: Brief, outputs: int, means: Means) -> tuple[Member, ...]:
     """Boosted trees always; the others, which cannot stop half way, where they are quick."""
     cells = brief.train.rows * len(brief.features)
     load = cells / means.seconds / means.threads
-    members: list[Member] = ["LightGBM", "XGBoost"]
+    others: list[Member] = []
     if load * outputs < 50_000:
-        members.append("Linear")
+        others.append("Linear")
     if load < 100_000:
-        members.append("ExtraTrees")
+        others.append("ExtraTrees")
     if load < 100_000 and brief.train.rows < _NEIGHBOURS_ROWS_MAX:
-        members.append("Neighbours")
-    return tuple(members)
+        others.append("Neighbours")
+    # Of many columns and classes boosting needs long, and the others tell as much: they go first.
+    if outputs > 2 and len(brief.features) > _WIDE_COLUMNS:
+        return ("LightGBM", *others, "XGBoost")
+    return ("LightGBM", "XGBoost", *others)
 
 
 def _folds(rows: int, seconds: float) -> int:

@@ -34,14 +34,14 @@ class Pool:
     def worth_fitting(self, name: str, pace: Pace) -> bool:
         """Whether a kind of model, or one more seed of it, may tell something new and has the time.
 
-        What cannot stop half way starts only while half of the time is left.
+        What cannot stop half way starts only while there is much time left.
         """
         if not self.passes:
             return True
         if name in self.passes:
             counts = name in CHANCE and self.weights[name] > 0
             return counts and 1.3 * self.seconds[name] < pace.left()
-        return pace.left() > 2.0 and (name in STOPPABLE or pace.left() > 0.5 * pace.whole)
+        return pace.left() > 2.0 and (name in STOPPABLE or pace.left() > 0.4 * pace.whole)
 
     def mean(self, name: str) -> list[Raw]:
         """The mean over the passes of a kind of model, for each target."""

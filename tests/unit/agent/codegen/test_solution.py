@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.brief import Validation
 from agent.codegen.solution import write_solution
 from agent.planning.plan import Means, make_plan
 from tests.unit.agent.briefs import a_brief, feature
@@ -41,6 +42,14 @@ CASES: dict[str, dict[str, Any]] = {
         "classes": ("a", "b", "c"),
         "scheme": "group",
         "column": "town",
+    },
+    "stretches": {
+        "task": "regression",
+        "answer": "value",
+        "classes": (),
+        "metric": "mae",
+        "features": FEATURES,
+        "validation": Validation(scheme="blocks", reason="made up", column="when", gap=86_400.0),
     },
     "macro": {"task": "multiclass", "metric": "f1_macro", "classes": ("a", "b", "c"), "scheme": "kfold"},
     "ranked": {"task": "multiclass", "metric": "map@3", "classes": ("a", "b", "c", "d")},

@@ -112,3 +112,37 @@ def test_a_safer_plan_has_one_library_and_no_encoders() -> None:
     assert (simple.members, simple.encoders, simple.columns.texts) == (("LightGBM",), (), ())
     assert simple.seconds == 20.0
     assert simple.objective == plan.objective
+
+
+def test_what_cannot_stop_half_way_is_left_out_where_rows_are_many() -> None:
+    assert plan_for(rows=2_000).members == ("LightGBM", "XGBoost", "Linear", "ExtraTrees", "Neighbours")
+    many = make_plan(
+        a_brief(rows=5_000_000, features=tuple(feature(f"x{i}") for i in range(30))),
+        msgspec.structs.replace(MEANS, seconds=60.0),
+        target_min=None,
+    )
+    assert many.members == ("LightGBM", "XGBoost")
+    assert many.rows_max < 5_000_000
+
+
+def test_of_many_columns_and_classes_the_quick_models_come_before_the_slower_library() -> None:
+    pixels = tuple(feature(f"pixel{i}") for i in range(784))
+    plan = plan_for(rows=3_500, features=pixels, classes=tuple("0123456789"), task="multiclass")
+    assert plan.members[0] == "LightGBM"
+    assert plan.members[-1] == "XGBoost"
+    assert "ExtraTrees" in plan.members
+
+
+def test_folds_hold_back_stretches_where_test_takes_them_out() -> None:
+    blocks = Validation(scheme="blocks", reason="made up", column="when", gap=86_400.0)
+    plan = plan_for(validation=blocks)
+    assert (plan.split, plan.learn_from, plan.split_columns) == ("block_folds", "others", ("when",))
+
+
+def test_more_time_is_more_seeds() -> None:
+    brief = a_brief()
+    passes = [
+        make_plan(brief, msgspec.structs.replace(MEANS, seconds=seconds), target_min=None).passes
+        for seconds in (10.0, 60.0, 6_000.0)
+    ]
+    assert passes == [1, 3, 10]
