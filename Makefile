@@ -1,6 +1,6 @@
 # `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types format image lock bench chaos clean
+.PHONY: help demo up test lint types format image lock bench screenshots chaos clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.podium-ready ## solve a bundled competition, from nothing to a graded submission
 	@$(BIN)/podium demo
@@ -52,6 +52,9 @@ bench: $(VENV)/.dev-ready ## measure how fast the parts are
 
 chaos: $(VENV)/.dev-ready ## kill and pause every part at random while jobs run, and judge what is left
 	$(BIN)/python -m tests.chaos
+
+screenshots: $(VENV)/.dev-ready ## take pictures of the page, into .podium/screenshots
+	@$(BIN)/python -m tests.browser.screenshots
 
 clean: ## stop the stack in .podium and remove it, and remove .venv
 	@if [ -x $(BIN)/podium ]; then $(BIN)/podium down --home .podium; fi

@@ -1,0 +1,60 @@
+"""What the page's tests share: a browser that must not complain, and a gateway with its table."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from tests.browser.chromium import Complaints, started, why_no_chromium
+from tests.integration.gateway_serving import migrated, serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from playwright.async_api import Browser, Page
+
+    from tests.integration.gateway_serving import Gateway
+    from tests.servers import NatsServer
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    reason = why_no_chromium()
+    if reason and os.environ.get("PODIUM_REQUIRE_CHROMIUM"):
+        pytest.fail(f"Chromium is required here: {reason}")
+    if reason:
+        pytest.skip(reason)
+    async with started() as found:
+        yield found
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A tab with a profile of its own."""
+    async with await browser.new_context(reduced_motion="reduce") as context:
+        yield await context.new_page()
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def complaints(page: Page) -> AsyncIterator[Complaints]:
+    """Fails the test when the page threw, or broke its own policy, or logged any other error."""
+    found = Complaints(page)
+    yield found
+    assert found.unexpected == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def gateway(nats_server: NatsServer, database_url: str) -> AsyncIterator[Gateway]:
+    """A gateway whose table is empty and knows the log up to now."""
+    async with migrated(database_url) as rows, serving(nats_server, database_url=database_url) as running:
+        now = await running.parts.link.last_sequence()
+        await rows.execute("INSERT INTO projection_checkpoint (name, sequence) VALUES ('jobs', $1)", now)
+        yield running
+
+
+@pytest.fixture
+def address(gateway: Gateway) -> str:
+    return str(gateway.client.base_url).rstrip("/")
