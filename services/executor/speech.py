@@ -20,13 +20,15 @@ _AnyMessage = TypeVar("_AnyMessage", bound=msgspec.Struct)
 
 
 def cleaned(message: _AnyMessage, clean: Callable[[str], str]) -> _AnyMessage:
-    """The message with every text passed through `clean`."""
-    texts = {
-        name: clean(value)
-        for name, value in msgspec.structs.asdict(message).items()
-        if isinstance(value, str)
+    """The message with every text, in a row of them too, passed through `clean`."""
+    fields = msgspec.structs.asdict(message)
+    texts = {name: clean(value) for name, value in fields.items() if isinstance(value, str)}
+    rows = {
+        name: tuple(clean(one) if isinstance(one, str) else one for one in value)
+        for name, value in fields.items()
+        if isinstance(value, tuple)
     }
-    return replace(message, **texts)
+    return replace(message, **texts, **rows)
 
 
 def event_of(spoken: Spoken, *, job_id: str, attempt: int) -> Event | None:

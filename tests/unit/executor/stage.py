@@ -159,6 +159,13 @@ async def executing(
 ) -> AsyncIterator[Executor]:
     """An executor of child processes that runs, and is stopped at the end."""
     executor = Executor(log, process_runtime(settings, command), store or MemoryStore(), settings)
+    async with running_here(executor):
+        yield executor
+
+
+@asynccontextmanager
+async def running_here(executor: Executor) -> AsyncIterator[Executor]:
+    """An executor that runs, and is stopped at the end."""
     task = asyncio.create_task(executor.run())
     try:
         yield executor

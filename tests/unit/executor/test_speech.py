@@ -57,3 +57,15 @@ def test_a_fraction_stays_one(said: float, kept: float) -> None:
 def test_every_text_is_cleaned_and_nothing_else_changes() -> None:
     message = progress.Failed(reason="a", message="b", retryable=True)
     assert cleaned(message, str.upper) == progress.Failed(reason="A", message="B", retryable=True)
+    model = progress.ModelEvaluated(model="a", metric="b", maximize=True, score=1, fold_scores=(0.5,))
+    assert cleaned(model, str.upper).fold_scores == (0.5,)
+    succeeded = progress.Succeeded(
+        competition="a",
+        task="b",
+        metric="c",
+        maximize=True,
+        score=1,
+        fold_scores=(1,),
+        artifacts=("d", "e"),
+    )
+    assert cleaned(succeeded, str.upper).artifacts == ("D", "E")
