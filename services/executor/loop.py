@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from events.job import Failure, Job
     from events.log import Log
+    from events.recorded import Recorded
     from services.executor.collection import Store
     from services.executor.hearing import LineSink
     from services.executor.runtime import Adopted, Remains, Runtime, SandboxSpec
@@ -140,13 +141,24 @@ class Executor:
                 await remains.remove()
             await self._report_restart(job, number)
             return
-        messages = last_heard(await self._events.read_job(job.job_id), number)
+        messages = last_heard(await self._records(job), number)
         lines = await self._lines.last_number(job.job_id, number) if self._lines else 0
         known = Heard(messages=messages, lines=lines)
         run = self._begin(job, number, adopted, heard=known, ran_s=time_run_s(job, self._clock()))
         _log.info("adopted", job_id=job.job_id, attempt=number, messages=messages, lines=lines)
         if job.cancel_requested:
             run.stop("cancelled")
+
+    async def _records(self, job: Job) -> list[Recorded]:
+        """The job's events, all that are known here at least: a replica that lags may answer.
+
+        Raises:
+            UnavailableError: no answer, or an old one.
+        """
+        records = await self._events.read_job(job.job_id)
+        if not records or records[-1].sequence < job.sequence:
+            raise UnavailableError(f"an old reading of job {job.job_id}, from before {job.sequence}")
+        return records
 
     async def _sweep(self) -> None:
         """Remove the sandboxes of attempts that are over.
