@@ -21,6 +21,7 @@ from events.catalogue import (
     AttemptSucceeded,
     JobCancelRequested,
     ModelEvaluated,
+    StageCompleted,
     StageProgressed,
 )
 from events.jetstream import JetStreamLog, ensure_stream
@@ -32,6 +33,7 @@ from services.executor.container import LABEL_ATTEMPT, LABEL_EXECUTOR, LABEL_JOB
 from services.executor.docker import DockerRuntime
 from services.executor.loop import Executor
 from services.logstream import LogLines
+from tests.secrecy import CANARY, TELLING, all_stored
 from tests.unit.executor.stage import PRELUDE, MemoryStore, events_of, schedule, settings, until
 
 if TYPE_CHECKING:
@@ -79,6 +81,10 @@ class Killable:
             "PODIUM_COMPETITIONS_DIR": str(folder / "competitions"),
         }
         self._process: asyncio.subprocess.Process | None = None
+
+    def set(self, **variables: str) -> None:
+        """Give it settings at its next start."""
+        self._environment |= variables
 
     def competition(self, name: str, body: str) -> Path:
         """A competition whose agent does what `body` says; its public folder, /data to the agent."""
@@ -256,3 +262,35 @@ async def test_a_killed_executor_goes_on_with_its_containers_once_it_is_back(
     assert lines == [f"line {step}" for step in range(STEPS)]
     assert (await events_of(log, jobs["endless"]))[-1] == lost
     assert executor.said().count('"event": "adopted"') == 2
+
+
+async def test_no_secret_leaves_a_container(
+    docker: Docker, scripted_image: str, nats_server: NatsServer, connection: Client, tmp_path: Path
+) -> None:
+    log, job_id = JetStreamLog(connection, source="test"), uuid4().hex
+    executor = Killable(tmp_path, nats_server.url, scripted_image)
+    (tmp_path / "key").write_text(CANARY + "\n")
+    executor.set(ANTHROPIC_API_KEY_FILE=str(tmp_path / "key"))
+    folder = executor.competition("telling", TELLING + "wait_for('/data/go')")
+    await schedule(log, job_id, competition="telling")
+    await executor.start()
+    try:
+        await until(log, job_id, StageCompleted)
+        shown = await docker.containers.container(f"podium-{job_id}-1").show()
+        (folder / "go").touch()
+        succeeded = (await until(log, job_id, AttemptSucceeded))[-1]
+    finally:
+        await executor.stop()
+    assert isinstance(succeeded, AttemptSucceeded)
+    assert [artifact.name for artifact in succeeded.artifacts] == ["submission.csv", "plan.json"]
+    labels = await volumes_labels(docker)
+    assert CANARY not in f"{shown['Name']} {shown['Config']['Labels']} {shown['Args']} {labels}"
+    stored = await all_stored(connection)
+    assert b"told" in stored["LOGS"]
+    assert not [name for name, text in stored.items() if CANARY.encode() in text]
+    assert "attempt_succeeded" in executor.said()
+    assert CANARY not in executor.said()
+
+
+async def volumes_labels(docker: Docker) -> list[object]:
+    return [found["Labels"] for found in (await docker.volumes.list())["Volumes"]]
