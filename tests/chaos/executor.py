@@ -23,5 +23,5 @@ async def scripted(settings: Settings) -> tuple[ProcessRuntime, None]:
 
 
 if __name__ == "__main__":
-    executor.choose = scripted  # type: ignore[assignment]
+    executor.choose = scripted  # type: ignore[attr-defined]
     executor.main()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from events import catalogue as ev
 from events.job import fold
 from tests.chaos.verdict import by_job, most_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from events.recorded import Recorded
     from tests.chaos.faults import Fault
@@ -78,7 +78,7 @@ def recoveries_s(faults: Sequence[Fault], records: Sequence[Recorded]) -> list[f
     return found
 
 
-def _counted(counts: Counter[str]) -> str:
+def _counted(counts: Mapping[Any, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none"
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from events import catalogue as ev
 from events.job import fold
+from events.recorded import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,7 +56,7 @@ def most_at_once(records: Sequence[Recorded]) -> int:
     """How many attempts had a place at the fullest moment."""
     places = _Places(len(records))
     for record in records:
-        for _ in places.take_in(record.event):
+        for _ in places.take_in(record):
             pass
     return places.most
 
@@ -83,10 +84,12 @@ class _Places:
         self._over: set[str] = set()
         self.most = 0
 
-    def take_in(self, event: ev.Event) -> Iterator[str]:
+    def take_in(self, record: Recorded) -> Iterator[str]:
         """What is wrong with the next event of the log."""
-        job_id = event.job_id
+        event, job_id = record.event, record.event.job_id
         match event:
+            case Unreadable():
+                yield "it cannot be read"
             case ev.AttemptScheduled() if job_id not in self._over:
                 yield from self._scheduled(job_id, event.attempt)
             case ev.AttemptStarted():
@@ -115,7 +118,7 @@ def _log(records: Sequence[Recorded], running_max: int) -> Iterator[str]:
     places = _Places(running_max)
     for record in records:
         event = record.event
-        for words in places.take_in(event):
+        for words in places.take_in(record):
             yield f"{record.sequence} {type(event).__name__} of {event.job_id}: {words}"
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from cli.embedded.ports import free_port
+from cli.embedded.servers import free_port
 from tests.servers import NatsServer
 
 if TYPE_CHECKING:
