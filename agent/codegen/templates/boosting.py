@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from agent.codegen.templates.config import Config
 from agent.codegen.templates.lessons import Lesson, Model
 
-ROUNDS_MIN = 20  # what a model gets however late it is
+ROUNDS_MIN = 5  # what a model gets however late it is
 
 
 class Watch:
