@@ -1,46 +1,86 @@
-"""Runs a script that nobody vouches for: no secrets, its own session, a time limit, its words cut short.
+"""Runs a script that nobody vouches for: no secrets, no network, a few folders, limits, its words cut short.
 
 The one place where the agent starts a process.  Nothing that the script prints or writes is believed here;
-lines are handed on as clean text, at most `LINE_CHARS_MAX` long.
+lines are handed on as clean text, at most `LINE_CHARS_MAX` long.  `agent.confine` says what the script may
+not do; here it is watched, and ended with all that it started.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import platform
 import selectors
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
+from agent.memory import memory_bytes
+from agent.processes import brood, deleted_bytes, descendants, end_all, resident_bytes
+from agent.scratch import ENTRIES_MAX, FOLDER_BYTES_MAX, usage
+from agent.syscalls import filter_for
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 LINE_CHARS_MAX: Final = 300
 _TAIL_BYTES: Final = 8_192
 _CHUNK_BYTES: Final = 65_536
 _TICK_S: Final = 1.0
 _POLL_S: Final = 0.1
-_PASSED_ON: Final = ("PATH", "HOME", "LD_LIBRARY_PATH", "LANG")
+_CHECK_S: Final = 0.5
+_PASSED_ON: Final = ("PATH", "LD_LIBRARY_PATH", "LANG")
 _CONFINE: Final = Path(__file__).with_name("confine.py")
+
+_SYSTEM: Final = (
+    *("/usr", "/lib", "/lib64", "/bin", "/opt/venv", "/proc", "/sys/devices/system", "/sys/fs/cgroup"),
+    *("/etc/ld.so.cache", "/etc/localtime", "/etc/passwd", "/etc/nsswitch.conf"),
+    *("/dev/urandom", "/dev/random", "/dev/zero"),
+)
+"""What a script may read beside its data: programs, libraries, what the machine is like."""
+
+_SHARED: Final = ("/dev/null", "/dev/shm")  # noqa: S108 Python's locks between processes live there
+
+_FILE_BYTES_MAX: Final = FOLDER_BYTES_MAX
+_OPEN_FILES_MAX: Final = 1024
+_PROCESSES_MAX: Final = 256
+_USER_PROCESSES_MAX: Final = 8192
+_MEMORY_SHARE: Final = 0.85
+_MEMORY_SHARE_OF_ALL: Final = 0.95
+_CPUS_COUNTED: Final = 64
+
+Overran: TypeAlias = Literal["time", "disk", "processes", "memory"]
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """How a script ended.
 
-    `exit_code` is negative where a signal ended it (its number); `timed_out` says whether its time ran
-    out, `network_cut` whether it had no network, `error_tail` is the end of what it wrote to stderr.
+    `exit_code` is negative where a signal ended it (its number); `overran` is the bound for which it was
+    killed, None where it ended by itself; `granted` are the words of `agent.confine` for what kept it in;
+    `error_tail` is the end of what it wrote to stderr.
     """
 
     exit_code: int
-    timed_out: bool
-    network_cut: bool
+    overran: Overran | None
+    granted: tuple[str, ...]
     error_tail: str
+
+    @property
+    def timed_out(self) -> bool:
+        """Its time ran out."""
+        return self.overran == "time"
+
+    @property
+    def network_cut(self) -> bool:
+        """It had no network."""
+        return "no-network" in self.granted
 
 
 def clean(raw: bytes) -> str:
@@ -70,38 +110,84 @@ def run(
     environment: Mapping[str, str],
     timeout_s: float,
     hear: Callable[[str | None], None],
+    readable: Sequence[Path] = (),
 ) -> Ended:
-    """Run `python` with the arguments `command` in `folder`, confined, until it ends or its time is up.
+    """Run `python` with the arguments `command`, confined, until it ends or breaks a bound.
 
-    `hear` gets each line of its stdout, cleaned, and None about every second of silence.  Whatever happens
-    (an exception from `hear` too), the script and all that it started are gone when this returns.
+    It may write in `folder`, where it runs, and read `readable` beside; `command` starts with the path of
+    the script.  `hear` gets each line of its stdout, cleaned, and None about every second of silence.
+    Whatever happens (an exception from `hear` too), the script and all that it started are gone when this
+    returns.
     """
     ear = _Ear(hear)
-    report, writer = os.pipe()
-    deadline = time.monotonic() + timeout_s
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter, without a shell
-        [sys.executable, str(_CONFINE), str(writer), *command],
-        cwd=folder,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pass_fds=(writer,),
-        start_new_session=True,
-        bufsize=0,
+    with brood() as spare, _started(command, folder, environment, timeout_s, readable) as (process, report):
+        try:
+            overran = _follow(process, time.monotonic() + timeout_s, ear, folder, spare)
+        finally:
+            exit_code = _stop(process, spare)
+        granted = tuple(os.read(report, 256).decode().split())
+    return Ended(
+        exit_code=exit_code,
+        overran=overran,
+        granted=granted,
+        error_tail=ear.tail.decode("utf-8", errors="replace"),
     )
-    os.close(writer)
+
+
+@contextmanager
+def _started(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    timeout_s: float,
+    readable: Sequence[Path],
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The process, and the descriptor from which to read how it was confined."""
+    report, writer = os.pipe()
     try:
-        in_time = _follow(process, deadline, ear)
-        return Ended(
-            exit_code=_stop(process),
-            timed_out=not in_time,
-            network_cut=os.read(report, 32) == b"no-network",
-            error_tail=ear.tail.decode("utf-8", errors="replace"),
+        orders = _orders(writer, folder, (Path(command[0]), *readable), environment, timeout_s)
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter, without a shell
+            [sys.executable, "-I", "-S", str(_CONFINE), json.dumps(orders), *command],
+            cwd=folder,
+            env={**environment, "HOME": str(folder), "TMPDIR": str(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(writer,),
+            start_new_session=True,
+            bufsize=0,
         )
+        os.close(writer)
+        yield process, report
     finally:
-        _stop(process)
         os.close(report)
+
+
+def _orders(
+    report: int, folder: Path, readable: Sequence[Path], environment: Mapping[str, str], timeout_s: float
+) -> dict[str, object]:
+    """What `agent.confine` is told.
+
+    Memory is limited by what a process writes to and not by its addresses: LightGBM's threads and polars
+    reserve far more of those than they use.
+    """
+    calls = filter_for(platform.machine(), agent_pid=os.getpid())
+    libraries = filter(None, environment.get("LD_LIBRARY_PATH", "").split(os.pathsep))
+    places = {*_SYSTEM, sys.prefix, sys.base_prefix, *libraries}
+    return {
+        "report": report,
+        "readable": sorted({*places, *(str(path.resolve()) for path in readable)}),
+        "writable": [str(folder.resolve()), *_SHARED],
+        "filter": calls.hex() if calls else "",
+        "limits": {
+            "RLIMIT_CORE": 0,
+            "RLIMIT_CPU": int(timeout_s * _CPUS_COUNTED) + 1,
+            "RLIMIT_DATA": int(memory_bytes() * _MEMORY_SHARE),
+            "RLIMIT_FSIZE": _FILE_BYTES_MAX,
+            "RLIMIT_NOFILE": _OPEN_FILES_MAX,
+            "RLIMIT_NPROC": _USER_PROCESSES_MAX,
+        },
+    }
 
 
 class _Ear:
@@ -133,14 +219,22 @@ class _Ear:
         self._heard = time.monotonic()
 
 
-def _follow(process: subprocess.Popen[bytes], deadline: float, ear: _Ear) -> bool:
-    """Listen until the process has ended; False where the deadline passed first."""
+def _follow(
+    process: subprocess.Popen[bytes], deadline: float, ear: _Ear, folder: Path, spare: frozenset[int]
+) -> Overran | None:
+    """Listen until the process has ended; the bound that it broke where it did so first."""
     assert process.stdout is not None
     assert process.stderr is not None
+    check_at = 0.0
     with selectors.DefaultSelector() as pipes, process.stdout as out, process.stderr as err:
         for pipe in (out, err):
             pipes.register(pipe, selectors.EVENT_READ)
-        while time.monotonic() < deadline:
+        while (now := time.monotonic()) < deadline:
+            if now > check_at:
+                if trouble := _trouble(folder, spare):
+                    return trouble
+                # As long as it takes it pauses: looking must not become the work.
+                check_at = time.monotonic() + max(_CHECK_S, time.monotonic() - now)
             ended = process.poll() is not None
             ready = pipes.select(0.0 if ended else _POLL_S) if pipes.get_map() else []
             for key, _ in ready:
@@ -150,15 +244,28 @@ def _follow(process: subprocess.Popen[bytes], deadline: float, ear: _Ear) -> boo
                     pipes.unregister(key.fileobj)
             # What the script started may hold the pipes open: its own end is what counts.
             if ended and not ready:
-                return True
+                return None
             if not ended and not pipes.get_map():
                 time.sleep(_POLL_S)
             ear.tick()
-    return False
+    return "time"
 
 
-def _stop(process: subprocess.Popen[bytes]) -> int:
-    """Kill the script's whole session, and wait for the script itself."""
+def _trouble(folder: Path, spare: frozenset[int]) -> Overran | None:
+    """The bound of its folder, its processes or its memory that the script has broken."""
+    running = descendants(spare)
+    if len(running) > _PROCESSES_MAX:
+        return "processes"
+    if resident_bytes(running) > _MEMORY_SHARE_OF_ALL * memory_bytes():
+        return "memory"
+    used, entries = usage(folder)
+    return "disk" if used + deleted_bytes(running) > FOLDER_BYTES_MAX or entries > ENTRIES_MAX else None
+
+
+def _stop(process: subprocess.Popen[bytes], spare: frozenset[int]) -> int:
+    """Kill the script and all that it started, in whatever session; the script's exit code."""
     with contextlib.suppress(ProcessLookupError):  # All of it may be gone already.
         os.killpg(process.pid, signal.SIGKILL)
-    return process.wait()
+    code = process.wait()
+    end_all(spare)
+    return code

@@ -11,6 +11,7 @@ import polars as pl
 
 from agent import child
 from agent.errors import CompetitionError
+from agent.scratch import scratch_for
 from agent.training.outputs import (
     OutputError,
     constant_out_of_fold,
@@ -35,6 +36,13 @@ _SAID_EVERY_S: Final = 0.2
 """A script may print as fast as it likes; the log of record gets at most five lines a second."""
 
 _FEATURES_SHOWN: Final = 20
+
+_OVERRUN: Final = {
+    "time": "its time ran out",
+    "disk": "it wrote more files, or more into them, than it may",
+    "processes": "it started more processes than it may",
+    "memory": "it used more memory than it may",
+}
 
 
 class Trained(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,26 +86,23 @@ def run_solution(
     progress: Progress,
     log: Callable[[str], None],
 ) -> child.Ended:
-    """Run a script on the files in `data_dir`; it may write to `output_dir` only by agreement.
+    """Run a script on the files in `data_dir`; the plain files that it leaves are then in `output_dir`.
 
     Its lines of the form `[ 35%] words` become `progress`, all others go to `log`; both are cleaned.
     """
     ear = _Listener(progress, log)
-    return child.run(
-        [
-            str(script),
-            "--data",
-            str(data_dir.resolve()),
-            "--output",
-            str(output_dir.resolve()),
-            "--seconds",
-            f"{bounds.seconds:.1f}",
-        ],
-        folder=output_dir,
-        environment=child.bare_environment(environment, bounds.threads),
-        timeout_s=bounds.kill_after_s,
-        hear=ear.hear,
-    )
+    with scratch_for(output_dir) as folder:
+        return child.run(
+            [
+                *(str(script), "--data", str(data_dir.resolve()), "--output", str(folder)),
+                *("--seconds", f"{bounds.seconds:.1f}"),
+            ],
+            folder=folder,
+            environment=child.bare_environment(environment, bounds.threads),
+            timeout_s=bounds.kill_after_s,
+            hear=ear.hear,
+            readable=(data_dir,),
+        )
 
 
 class _Listener:
@@ -183,8 +188,8 @@ def take_constant(answer: pl.DataFrame, known: Known, brief: Brief, why: str) ->
 
 
 def _ending(ended: child.Ended) -> str:
-    if ended.timed_out:
-        return "its time ran out"
+    if ended.overran is not None:
+        return _OVERRUN[ended.overran]
     if ended.exit_code < 0:
         return f"ended by signal {-ended.exit_code}"
     return f"exit code {ended.exit_code}"

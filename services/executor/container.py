@@ -20,7 +20,7 @@ LABEL_JOB: Final = "podium.job_id"
 LABEL_ATTEMPT: Final = "podium.attempt"
 LABEL_EXECUTOR: Final = "podium.executor"
 _PROCESSES_MAX: Final = 512
-_TMP: Final = "rw,noexec,nosuid,nodev,size=1g,mode=1777"
+_TMP: Final = "rw,noexec,nosuid,nodev,size=2g,nr_inodes=100k,mode=1777"
 _SHM_BYTES: Final = 256 * 1024**2
 _OPEN_FILES_MAX: Final = 4096
 
@@ -84,7 +84,9 @@ def container_config(spec: SandboxSpec, *, image: str, executor: str) -> dict[st
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges:true"],
             "NetworkMode": "bridge" if spec.network else "none",
-            "Init": True,
+            # The agent is the first process: Docker's init would hold the agent's keys in an environment
+            # that a script of the same user can read.
+            "Init": False,
             "AutoRemove": False,
             "RestartPolicy": {"Name": "no"},
             "LogConfig": {"Type": "json-file", "Config": {"max-size": "64m", "max-file": "2"}},

@@ -108,7 +108,13 @@ sys.exit(7)
 
 
 async def test_lines_come_while_the_container_runs(runtime: DockerRuntime, tmp_path: Path) -> None:
-    sandbox = await runtime.start(spec_of(runtime, tmp_path, "print('now', flush=True); time.sleep(600)"))
+    sandbox = await runtime.start(
+        spec_of(
+            runtime,
+            tmp_path,
+            "signal.signal(15, lambda *_: sys.exit(143)); print('now', flush=True); time.sleep(600)",
+        )
+    )
     async with asyncio.timeout(20):
         async for stream, line in sandbox.lines():
             assert (stream, line) == ("stdout", b"now")

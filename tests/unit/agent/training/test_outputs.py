@@ -29,7 +29,7 @@ SAMPLE = pl.DataFrame({"id": ["1", "2"], "y": ["no", "no"]})
 KNOWN = Known(sample=SAMPLE, truth_text=TRUTH, truth=TRUTH)
 PLAN = make_plan(BRIEF, Means(seconds=60.0, threads=1, seed=0), target_min=None)
 GOOD = "row,fold,y\n0,0,yes\n1,0,no\n2,1,yes\n3,1,yes\n"
-ENDED = child.Ended(exit_code=0, timed_out=False, network_cut=True, error_tail="")
+ENDED = child.Ended(exit_code=0, overran=None, granted=("no-network",), error_tail="")
 
 
 def written(tmp_path: Path, **files: str) -> Path:
@@ -97,7 +97,7 @@ def test_importance_is_read_with_doubt(tmp_path: Path) -> None:
 
 def test_results_of_a_first_model_are_taken_when_time_ran_out(tmp_path: Path) -> None:
     written(tmp_path, submission="id,y\n1,yes\n2,no\n", oof=GOOD, oof_lightgbm=GOOD)
-    late = child.Ended(exit_code=-9, timed_out=True, network_cut=True, error_tail="")
+    late = child.Ended(exit_code=-9, overran="time", granted=("no-network",), error_tail="")
     trained = take_results(tmp_path, late, known=KNOWN, brief=BRIEF, plan=PLAN)
     assert [each.model for each in trained.evaluations] == ["LightGBM"]
     assert "its time ran out" in trained.remarks[0]
