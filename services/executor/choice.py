@@ -55,7 +55,14 @@ async def choose(settings: Settings) -> tuple[DockerRuntime | ProcessRuntime, Do
     )
     _warn_of_runc(await docker.version())
     _log.info("runtime_docker", image=settings.image, notes=facts.notes)
-    return DockerRuntime(docker, image=settings.image, executor=settings.executor, facts=facts), docker
+    runtime = DockerRuntime(
+        docker,
+        image=settings.image,
+        executor=settings.executor,
+        facts=facts,
+        oci_runtime=settings.docker_runtime,
+    )
+    return runtime, docker
 
 
 def runc_is_safe(version: str) -> bool:

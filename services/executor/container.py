@@ -50,9 +50,12 @@ def labels_of(spec: SandboxSpec, executor: str) -> dict[str, str]:
     return {LABEL_JOB: spec.job_id, LABEL_ATTEMPT: str(spec.attempt), LABEL_EXECUTOR: executor}
 
 
-def container_config(spec: SandboxSpec, *, image: str, executor: str) -> dict[str, Any]:
+def container_config(
+    spec: SandboxSpec, *, image: str, executor: str, oci_runtime: str | None = None
+) -> dict[str, Any]:
     """The body of a request to create the container; the user is the image's own.
 
+    `oci_runtime` is what the Engine runs it with (``runsc``, say), None for the Engine's default.
     /output is a volume and not the writable layer: the root is read-only, and a volume can still be read
     once the container has ended.
     """
@@ -69,6 +72,7 @@ def container_config(spec: SandboxSpec, *, image: str, executor: str) -> dict[st
         "OpenStdin": False,
         "StopTimeout": STOP_S,
         "HostConfig": {
+            **({"Runtime": oci_runtime} if oci_runtime else {}),
             "NanoCpus": int(spec.cpus * 1e9),
             "Memory": spec.memory_bytes,
             "MemorySwap": spec.memory_bytes,

@@ -46,11 +46,16 @@ _log = structlog.get_logger(__name__)
 
 
 class DockerRuntime:
-    """A `services.executor.runtime.Runtime` over an Engine; `executor` goes into all labels."""
+    """A `services.executor.runtime.Runtime` over an Engine; `executor` goes into all labels,
+    `oci_runtime` is the Engine's name of what runs containers (None: its default).
+    """
 
-    def __init__(self, docker: Docker, *, image: str, executor: str, facts: Facts) -> None:
+    def __init__(
+        self, docker: Docker, *, image: str, executor: str, facts: Facts, oci_runtime: str | None = None
+    ) -> None:
         self._docker = docker
         self._image = image
+        self._oci_runtime = oci_runtime
         self._executor = executor
         self._facts = facts
 
@@ -62,7 +67,9 @@ class DockerRuntime:
     async def start(self, spec: SandboxSpec) -> DockerSandbox:
         """See `Runtime.start`."""
         name, labels = name_of(spec), labels_of(spec, self._executor)
-        config = container_config(spec, image=self._image, executor=self._executor)
+        config = container_config(
+            spec, image=self._image, executor=self._executor, oci_runtime=self._oci_runtime
+        )
         sandbox = DockerSandbox(self._docker, name, spec.job_id, spec.attempt)
         try:
             async with _engine("start_failed", f"The container of {name} could not be started"):

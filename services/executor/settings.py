@@ -39,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     runtime: RuntimeChoice
     docker_host: str | None
     image: str
+    docker_runtime: str | None
     cpus: float
     memory_bytes: int
     limit_s: float
@@ -80,6 +81,7 @@ def read(environment: Environment) -> Settings:
         runtime=_runtime(environment),
         docker_host=environment.optional("DOCKER_HOST"),
         image=environment.text("PODIUM_AGENT_IMAGE", "podium-agent:local"),
+        docker_runtime=environment.optional("PODIUM_DOCKER_RUNTIME"),
         cpus=environment.number("PODIUM_CPUS", 4, at_least=0.1),
         memory_bytes=environment.integer("PODIUM_MEMORY_BYTES", 8 * 1024**3, at_least=64 * 1024**2),
         limit_s=environment.number("PODIUM_ATTEMPT_LIMIT_S", 7200, at_least=1),

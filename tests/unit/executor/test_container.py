@@ -55,6 +55,12 @@ def test_a_download_needs_a_network_and_no_folder() -> None:
     assert not any(entry.startswith("PODIUM_DATA_DIR") for entry in config["Env"])
 
 
+def test_the_engine_runs_it_with_its_default_unless_told() -> None:
+    assert "Runtime" not in container_config(SPEC, image="i", executor="e")["HostConfig"]
+    told = container_config(SPEC, image="i", executor="e", oci_runtime="runsc")
+    assert told["HostConfig"]["Runtime"] == "runsc"
+
+
 def test_facts_are_clamped_to_the_host_and_say_so() -> None:
     facts = docker_facts(cpus=4, memory_bytes=8, host_cpus=2, host_memory_bytes=6)
     assert (facts.cpus, facts.memory_bytes, len(facts.notes)) == (2, 6, 2)
