@@ -11,6 +11,7 @@ from rich.console import Console
 from cli.commands.demo import demo
 from cli.commands.events import events
 from cli.commands.jobs import cancel, job_list, run, status, watch
+from cli.commands.logs import logs
 from cli.commands.projection import projection
 from cli.commands.replay import replay
 from cli.commands.solve import solve
@@ -60,7 +61,12 @@ def podium(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (demo, up, down, run, solve, status, job_list, watch, replay, cancel, events, projection):
+_COMMANDS: Final = (
+    *(demo, up, down),
+    *(run, solve, status, job_list, watch, replay, logs, cancel),
+    *(events, projection),
+)
+for _command in _COMMANDS:
     podium.add_command(_command)
 
 

@@ -17,6 +17,7 @@ from events.job import ENDED, evolve
 from events.lines import read_record
 from events.recorded import Recorded, Unreadable
 from services.gateway.view import JobPage, JobView
+from services.logstream import decode as decode_log_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from cli.sse import Frame
     from events.catalogue import Event, Priority
     from services.gateway.view import ArtifactView
+    from services.logstream import LogLine
 
 _ANSWER_S: Final = 15.0
 _SILENCE_S: Final = 45.0
@@ -180,6 +182,29 @@ class Client:
                     for frame in parser.feed(piece):
                         if frame.last_id and (record := recorded(frame)) is not None:
                             yield record
+        except httpx.TransportError as error:
+            raise _unreachable(self.url, error) from error
+
+    async def log_text(self, job_id: str) -> str:
+        """The log lines of a job that are kept."""
+        return (await self._ask("GET", f"/jobs/{job_id}/logs")).decode()
+
+    async def log_lines(self, job_id: str) -> AsyncGenerator[LogLine, None]:
+        """The log lines of a job, those to come too, until it has ended or the connection is lost."""
+        parser = Parser()
+        try:
+            async with self._http.stream(
+                "GET",
+                f"/jobs/{job_id}/logs?follow=1",
+                timeout=httpx.Timeout(_ANSWER_S, read=_SILENCE_S),
+            ) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise _refusal(answer)
+                async for piece in answer.aiter_bytes():
+                    for frame in parser.feed(piece):
+                        if frame.name == "line":
+                            yield decode_log_line(frame.data.encode())
         except httpx.TransportError as error:
             raise _unreachable(self.url, error) from error
 

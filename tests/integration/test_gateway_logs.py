@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cli.client import Client
 from events import subjects
 from events.catalogue import AttemptFailed, AttemptSucceeded, JobFailed, JobSucceeded
 from services.artifacts import keep_artifacts
@@ -58,6 +59,7 @@ async def test_lines_are_read_as_text_and_as_json(gateway: Gateway, nats_server:
     assert answer.text.splitlines()[0] == "2026-01-01T12:00:00.000+00:00 1 stderr words"
     assert len(answer.text.splitlines()) == 1201
     answer = await gateway.client.get(f"/jobs/{event.job_id}/logs", params={"format": "ndjson"})
+    assert answer.headers["content-type"] == "application/x-ndjson"
     assert [json.loads(row)["number"] for row in answer.text.splitlines()] == list(range(1, 1202))
 
 
@@ -82,6 +84,7 @@ async def test_a_follower_gets_each_line_once_and_the_end(gateway: Gateway, nats
         asyncio.timeout(20),
         gateway.client.stream("GET", url, params=follow, headers={"Last-Event-ID": "1.1"}) as stream,
     ):
+        assert stream.headers["content-type"] == "text/event-stream"
         async for row in stream.aiter_lines():
             seen += [row] if row.startswith(("id:", "event: end")) else []
             if row == "id: 1.3":
@@ -96,6 +99,9 @@ async def test_a_follower_gets_each_line_once_and_the_end(gateway: Gateway, nats
     assert again.status_code == 204
     rest = await gateway.client.get(url, params=follow, headers={"Last-Event-ID": "1.3"})
     assert "id: 1.4" in rest.text
+    async with Client(str(gateway.client.base_url)) as client:
+        assert [one.number async for one in client.log_lines(job_id)] == [1, 2, 3, 4]
+        assert len((await client.log_text(job_id)).splitlines()) == 4
 
 
 async def test_the_stream_of_lines_keeps_no_more_than_it_may(tmp_path: Path) -> None:
