@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ import pytest
 from playwright.async_api import expect
 
 from events import catalogue as ev
+from services.logstream import LogLine
 from tests.browser import scenes
 
 if TYPE_CHECKING:
@@ -93,6 +95,10 @@ async def test_hostile_words_are_words(
         f"/jobs/{job}/files/{quote(HOSTILE, safe='')}",
     )
     assert await page.locator("a[href^=javascript]").count() == 0
+    line = LogLine(attempt=1, number=1, time=datetime.now(UTC), stream="stderr", text=HOSTILE)
+    await gateway.parts.link.log_lines().write(job, line)
+    await page.get_by_text("Log", exact=True).click()
+    await expect(page.get_by_role("log")).to_contain_text(HOSTILE)
     report = page.frame_locator("iframe")
     await expect(report.get_by_role("heading", name="Report")).to_be_visible()
     assert await page.evaluate("window.hacked") is None

@@ -7,6 +7,7 @@ import { chart } from "./chart.js";
 import { attempts, facts, files, notice, report } from "./details.js";
 import { h, put, whenChanged } from "./dom.js";
 import { evolve, hasEnded } from "./fold.js";
+import { LogView } from "./job_log.js";
 import { stages } from "./stages.js";
 import { Stream } from "./stream.js";
 import { timeline } from "./timeline.js";
@@ -15,7 +16,7 @@ const TICK_MS = 1000;
 const LAST = new Set(["JobSucceeded", "JobFailed", "JobCancelled"]);
 
 export class JobPage {
-  #jobId; #root; #showLink; #stream = null; #frame = null; #clock = null; #parts = null; #closed = false;
+  #jobId; #root; #showLink; #stream = null; #frame = null; #clock = null; #parts = null; #log; #closed = false;
   #records = []; #views = []; #place = null;
 
   constructor(root, jobId, showLink) {
@@ -23,6 +24,7 @@ export class JobPage {
     this.#root = root;
     this.#jobId = jobId;
     this.#showLink = showLink;
+    this.#log = new LogView(jobId);
     put(root, h("p", { class: "empty" }, "Loading…"));
     this.#open();
   }
@@ -30,6 +32,7 @@ export class JobPage {
   close() {
     this.#closed = true;
     this.#stream?.close();
+    this.#log.close();
     clearInterval(this.#clock);
     cancelAnimationFrame(this.#frame);
   }
@@ -74,7 +77,7 @@ export class JobPage {
       h("div", { class: "head" }, h("h1", {}, part.title, part.status), part.actions.element, part.id),
       part.timeline.slider, part.notice.element,
       h("div", { class: "columns" },
-        h("div", { class: "wide" }, part.stages.element, part.chart.element, part.report.element),
+        h("div", { class: "wide" }, part.stages.element, part.chart.element, part.report.element, this.#log.element),
         h("div", { class: "side" }, part.facts.element, part.files.element, part.attempts.element, part.timeline.element)));
     this.#showTitle = whenChanged((competition, state) => {
       document.title = `${competition}: ${state} · Podium`;

@@ -12,15 +12,16 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, QueryParameter
 from litestar.response import Stream
 
-from services.gateway import log_frames
+from services.gateway import log_frames, sse
 from services.gateway.lookup import checked_id, find_job
 from services.gateway.parts import GivenParts
 from services.gateway.problems import documented, unavailable
 from services.logstream import LogLinesError
 
-_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+# Said as a header, because a `Stream` prefers the media type of its handler to its own.
+_HEADERS = {"Content-Type": "text/event-stream", **sse.HEADERS}
 _FORMATS = {
-    "text": ("text/plain", log_frames.text),
+    "text": ("text/plain; charset=utf-8", log_frames.text),
     "ndjson": ("application/x-ndjson", log_frames.json),
 }
 
@@ -59,7 +60,9 @@ async def lines(
     if not follow:
         await find_job(job_id, parts)
         media_type, written = _FORMATS[form]
-        return Stream((written(line) async for line in stored.stored(job_id)), media_type=media_type)
+        return Stream(
+            (written(line) async for line in stored.stored(job_id)), headers={"Content-Type": media_type}
+        )
     events = parts.hub.subscribe(job_id)
     try:
         job = await find_job(job_id, parts)
@@ -76,7 +79,6 @@ async def lines(
         return Response(None, status_code=HTTPStatus.NO_CONTENT)
     return Stream(
         log_frames.frames(stored, job_id, events, has_ended=job.has_ended, after=after),
-        media_type="text/event-stream",
         headers=_HEADERS,
         background=BackgroundTask(parts.hub.release, events),
     )

@@ -17,9 +17,9 @@ from services.gateway.routes.health import ENDPOINTS
 _FOLDER: Final = Path(__file__).resolve().parents[1] / "page"
 
 _TYPES: Final = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
 
@@ -41,7 +41,7 @@ POLICY: Final = "; ".join(_RULES)
 
 
 class PageFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of the page with its media type and its digest as ETag."""
+    """A file of the page with its media type (Litestar adds the charset) and its digest as ETag."""
 
     data: bytes
     media_type: str
