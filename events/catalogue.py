@@ -47,6 +47,7 @@ class JobRequested(_Event, frozen=True, kw_only=True):
     kaggle_url: str
     budget_s: int | None = None
     priority: Priority = "normal"
+    submitter: str | None = None
     time_limit_s: int | None = None
 
 

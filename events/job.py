@@ -111,6 +111,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[Attempt, ...] = ()
     failure: Failure | None = None
     priority: Priority = "normal"
+    submitter: str | None = None
     time_limit_s: int | None = None
 
     @property
@@ -159,6 +160,7 @@ def _requested(event: ev.JobRequested, record: Recorded) -> Job:
         sequence=record.sequence,
         created_at=record.time,
         priority=event.priority,
+        submitter=event.submitter,
         time_limit_s=event.time_limit_s,
     )
 

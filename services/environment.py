@@ -47,6 +47,11 @@ class Environment:
         """The value, or None where it is unset."""
         return self._given(name) or None
 
+    def path(self, name: str) -> Path | None:
+        """A path, made absolute, or None where it is unset."""
+        value = self._given(name)
+        return Path(value).expanduser().absolute() if value else None
+
     def _given(self, name: str) -> str:
         """The value of a variable, or of the file that stands for it; "" where there is neither.
 

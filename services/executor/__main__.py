@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from events.jetstream import JetStreamLog, ensure_stream
+from events.jetstream import ensure_stream
 from services import broker, logs
 from services.artifacts import ArtifactStore, ensure_bucket, keep_artifacts
 from services.environment import Environment, SettingError
@@ -18,6 +18,7 @@ from services.executor.heartbeat import beat
 from services.executor.loop import Executor
 from services.executor.settings import read
 from services.logstream import LogLines, ensure_log_stream
+from services.pulse import PulsingLog
 from services.running import refuse, until_stopped
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ async def serve(settings: Settings) -> None:
     await broker.insist(partial(ensure_stream, js, replicas=settings.nats_replicas))
     await broker.insist(partial(ensure_bucket, js, replicas=settings.nats_replicas))
     await broker.insist(partial(keep_artifacts, js, days=settings.artifact_days))
-    log = JetStreamLog(connection, source=f"podium/executor/{settings.executor}")
+    log = PulsingLog(connection, source=f"podium/executor/{settings.executor}", file=settings.pulse_file)
     kept = partial(ensure_log_stream, js, bytes_max=settings.log_bytes, days=settings.log_days)
     await broker.insist(partial(kept, replicas=settings.nats_replicas))
     executor = Executor(log, runtime, ArtifactStore(js), settings, lines=LogLines(connection))

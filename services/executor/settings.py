@@ -46,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     budget_s: int
     competitions_dir: Path | None
     work_dir: Path
+    pulse_file: Path | None
     kaggle_variables: dict[str, str]
     model_variables: dict[str, str]
     artifact_days: float = 0
@@ -87,6 +88,7 @@ def read(environment: Environment) -> Settings:
         limit_s=environment.number("PODIUM_ATTEMPT_LIMIT_S", 7200, at_least=1),
         budget_s=environment.integer("PODIUM_BUDGET_S", 1800, at_least=1),
         competitions_dir=Path(competitions) if competitions else None,
+        pulse_file=environment.path("PODIUM_PULSE_FILE"),
         work_dir=Path(environment.text("PODIUM_WORK_DIR", "~/.podium")).expanduser().absolute(),
         artifact_days=environment.number("PODIUM_ARTIFACT_DAYS", 0),
         log_bytes=environment.integer("PODIUM_LOG_BYTES", LOG_BYTES, at_least=1024**2),

@@ -63,6 +63,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     kaggle_url: str
     budget_s: int | None
     priority: Priority
+    submitter: str | None
     time_limit_s: int | None
     status: JobStatus
     cancel_requested: bool
@@ -138,6 +139,7 @@ def view_of(job: Job) -> JobView:
         kaggle_url=job.kaggle_url,
         budget_s=job.budget_s,
         priority=job.priority,
+        submitter=job.submitter,
         time_limit_s=job.time_limit_s,
         status=job.status,
         cancel_requested=job.cancel_requested,

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from events.dead_letters import DeadLetters, ensure_dead_letters
-from events.jetstream import JetStreamLog, ensure_stream
+from events.jetstream import ensure_stream
 from services import broker, logs
 from services.environment import Environment, SettingError
 from services.projector import commands
@@ -18,6 +18,7 @@ from services.projector.loop import Projector
 from services.projector.migrations import MigrationError
 from services.projector.settings import read
 from services.projector.table import JobTable
+from services.pulse import PulsingLog
 from services.running import refuse, until_stopped
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ async def serve(settings: Settings) -> None:
     await broker.insist(partial(ensure_stream, js, replicas=settings.nats_replicas))
     await broker.insist(partial(ensure_dead_letters, js, replicas=settings.nats_replicas))
     table = JobTable(settings.database_url)
-    log = JetStreamLog(connection, source="podium/projector")
+    log = PulsingLog(connection, source="podium/projector", file=settings.pulse_file)
     try:
         await until_stopped(Projector(log, table, DeadLetters(connection)).run())
     finally:

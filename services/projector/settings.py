@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +17,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str
     nats_replicas: int
     database_url: str
+    pulse_file: Path | None
 
 
 def read(environment: Environment) -> Settings:
@@ -28,4 +30,5 @@ def read(environment: Environment) -> Settings:
         nats_url=environment.text("NATS_URL", "nats://127.0.0.1:4222"),
         nats_replicas=environment.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
         database_url=environment.text("DATABASE_URL"),
+        pulse_file=environment.path("PODIUM_PULSE_FILE"),
     )

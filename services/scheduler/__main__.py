@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from events import subjects
-from events.jetstream import JetStreamLog, ensure_stream
+from events.jetstream import ensure_stream
 from services import broker, logs
 from services.environment import Environment, SettingError
+from services.pulse import PulsingLog
 from services.running import refuse, until_stopped, utc_now
 from services.scheduler.loop import Scheduler
 from services.scheduler.roster import Roster
@@ -32,7 +33,7 @@ async def serve(settings: Settings) -> None:
     connection = await broker.connect(settings.nats_url, name="scheduler", on_reconnect=roster.listen_afresh)
     await broker.insist(partial(ensure_stream, connection.jetstream(), replicas=settings.nats_replicas))
     await connection.subscribe(subjects.HEARTBEATS, cb=on_heartbeat)
-    log = JetStreamLog(connection, source="podium/scheduler")
+    log = PulsingLog(connection, source="podium/scheduler", file=settings.pulse_file)
     scheduler = Scheduler(log, settings.rules, roster, clock=utc_now)
     await until_stopped(scheduler.run())
     await connection.close()

@@ -10,8 +10,10 @@ if need be.  A running attempt is never stopped for the sake of another.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
@@ -26,7 +28,7 @@ from events.catalogue import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from events.catalogue import Priority
     from events.job import Attempt, Failure, Job
@@ -46,13 +48,15 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     `retry_delays_s[n]` is the wait before the retry after attempt n + 1; there are as many retries as
     delays.  With `retry_jitter` "full" a wait is of any length up to that, each as likely as the other:
-    jobs that failed together do not come back together.  An executor that is silent for longer than
-    `lease_s` has lost its attempts.
+    jobs that failed together do not come back together.  Of one submitter at most
+    `submitter_running_max` attempts run at once (None: as many as there are places).  An executor that
+    is silent for longer than `lease_s` has lost its attempts.
     """
 
     running_max: int = 10
     retry_delays_s: tuple[float, ...] = (60.0, 120.0)
     retry_jitter: Jitter = "none"
+    submitter_running_max: int | None = None
     lease_s: float = 15.0
 
 
@@ -78,15 +82,24 @@ def decide(
     jobs = list(jobs)
     settled = [decision for job in jobs if (decision := _settle(job, sightings, rules, now, chance))]
     decided = {decision.job_id for decision in settled}
-    free = rules.running_max - sum(job.current is not None and job.current.is_active for job in jobs)
+    active = [job for job in jobs if job.current is not None and job.current.is_active]
     ready = sorted(
         (job for job in jobs if job.job_id not in decided and _is_ready(job, now)),
         key=lambda job: _RANKS[job.priority],  # a stable sort: the oldest request first within a priority
     )
-    starts = [
-        AttemptScheduled(job_id=job.job_id, attempt=len(job.attempts) + 1) for job in ready[: max(free, 0)]
-    ]
+    chosen = islice(_within_caps(ready, active, rules), max(rules.running_max - len(active), 0))
+    starts = [AttemptScheduled(job_id=job.job_id, attempt=len(job.attempts) + 1) for job in chosen]
     return [*settled, *starts]
+
+
+def _within_caps(ready: Iterable[Job], active: Iterable[Job], rules: Rules) -> Iterator[Job]:
+    """The ready jobs but those whose submitter has all that it may have; others pass them by."""
+    running = Counter(job.submitter for job in active)
+    for job in ready:
+        most = rules.submitter_running_max
+        if job.submitter is None or most is None or running[job.submitter] < most:
+            running[job.submitter] += 1
+            yield job
 
 
 def _is_ready(job: Job, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -19,6 +20,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     nats_url: str
     nats_replicas: int
+    pulse_file: Path | None
     rules: Rules
 
 
@@ -31,10 +33,12 @@ def read(environment: Environment) -> Settings:
     return Settings(
         nats_url=environment.text("NATS_URL", "nats://127.0.0.1:4222"),
         nats_replicas=environment.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
+        pulse_file=environment.path("PODIUM_PULSE_FILE"),
         rules=Rules(
             running_max=environment.integer("PODIUM_MAX_RUNNING", 10, at_least=1),
             retry_delays_s=environment.numbers("PODIUM_RETRY_DELAYS_S", (60.0, 120.0)),
             retry_jitter=_jitter(environment),
+            submitter_running_max=environment.integer("PODIUM_SUBMITTER_RUNNING_MAX", 0) or None,
             lease_s=environment.number("PODIUM_LEASE_S", 15.0, at_least=1),
         ),
     )

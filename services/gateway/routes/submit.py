@@ -32,16 +32,21 @@ if TYPE_CHECKING:
 
 _EXAMPLE: Final = {"kaggle_url": "https://www.kaggle.com/competitions/titanic"}
 _TIME_LIMIT_S_MIN: Final = 60
+_SUBMITTER_CHARS_MAX: Final = 100
 _AT_FIELD: Final = re.compile(r"(.*) - at `\$\.(.*)`", re.DOTALL)
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to solve, how long an attempt should take and may take at most, and how soon it is wanted."""
+    """What to solve, how long an attempt should and may take, how soon it is wanted, and by whom.
+
+    `submitter` is whoever the caller says it is; an operator may cap how many attempts of each run at once.
+    """
 
     kaggle_url: str
     budget_s: Annotated[int, msgspec.Meta(ge=30, le=86400)] | None = None
     time_limit_s: Annotated[int, msgspec.Meta(ge=_TIME_LIMIT_S_MIN)] | None = None
     priority: Priority = "normal"
+    submitter: Annotated[str, msgspec.Meta(min_length=1, max_length=_SUBMITTER_CHARS_MAX)] | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +84,12 @@ class _RunOperation(Operation):
             default="normal",
             description="Higher ones start first, always; running attempts are left alone.",
         )
+        submitter = Schema(
+            type=[OpenAPIType.STRING, OpenAPIType.NULL],
+            min_length=1,
+            max_length=_SUBMITTER_CHARS_MAX,
+            description="On whose behalf, for servers that cap the running attempts of each.",
+        )
         schema = Schema(
             type=OpenAPIType.OBJECT,
             properties={
@@ -86,6 +97,7 @@ class _RunOperation(Operation):
                 "budget_s": budget,
                 "time_limit_s": time_limit,
                 "priority": priority,
+                "submitter": submitter,
             },
             required=["kaggle_url"],
             additional_properties=False,
@@ -131,6 +143,7 @@ async def run(
         kaggle_url=competition.url,
         budget_s=asked.budget_s,
         priority=asked.priority,
+        submitter=asked.submitter,
         time_limit_s=asked.time_limit_s,
     )
     headers = {"Location": status_url(job_id)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -23,6 +24,9 @@ from events.catalogue import (
 from services.scheduler import rules
 from services.scheduler.rules import Rules, Sightings
 from tests.history import START, job_after
+
+if TYPE_CHECKING:
+    from events.job import Job
 
 decide = partial(rules.decide, chance=lambda: 0.5)
 
@@ -190,3 +194,20 @@ def test_the_number_of_retries_is_the_number_of_delays() -> None:
     job = job_after(*one_failed_attempt(1))
     [decision] = decide([job], ALIVE, Rules(retry_delays_s=()), NOW)
     assert isinstance(decision, JobFailed)
+
+
+def test_a_submitter_with_all_that_it_may_have_is_passed_by() -> None:
+    def of(submitter: str | None, name: str) -> Job:
+        return replace(job_after(job_id=name), submitter=submitter)
+
+    running = replace(job_after(scheduled(job_id="r"), started(job_id="r"), job_id="r"), submitter="ann")
+    jobs = [running, of("ann", "a1"), of("ann", "a2"), of("bob", "b"), of(None, "n1"), of(None, "n2")]
+    assert decide(jobs, ALIVE, Rules(submitter_running_max=2), NOW) == [
+        scheduled(job_id=name) for name in ("a1", "b", "n1", "n2")
+    ]
+    assert decide(jobs, ALIVE, Rules(submitter_running_max=1), NOW) == [
+        scheduled(job_id=name) for name in ("b", "n1", "n2")
+    ]
+    assert decide(jobs, ALIVE, Rules(), NOW) == [
+        scheduled(job_id=name) for name in ("a1", "a2", "b", "n1", "n2")
+    ]
