@@ -46,6 +46,8 @@ class Projector:
             try:
                 extent = await insist(self._events.extent)
                 after = await insist(partial(self._table.checkpoint, extent))
+                # Asked for anew: another projector may have gone past the end that was there before.
+                check(Position(sequence=after, log=extent.identity), await insist(self._events.extent))
                 _log.info("projecting", after=after, log=extent.identity)
                 await self._follow(after, extent)
             except RewoundError as error:

@@ -26,17 +26,26 @@ class LogReplacedError(Exception):
     """The rows hold events that the log does not: it was wiped, replaced, or has lost its end."""
 
 
-def check(position: Position, extent: Extent) -> None:
-    """See that the rows were folded from this log.
+def check_name(position: Position, extent: Extent) -> None:
+    """See that the rows were folded from a log of this name.
 
     Raises:
-        LogReplacedError: they were not; the message says how that shows, and `REMEDY` what to do.
+        LogReplacedError: they were not; `REMEDY` says what to do.
     """
     if position.log not in {None, extent.identity}:
         raise LogReplacedError(
             f"the rows were folded from the log made at {position.log}, but this one was made"
             f" at {extent.identity}"
         )
+
+
+def check(position: Position, extent: Extent) -> None:
+    """See that the rows were folded from this log; `extent` was asked for after `position`, which moves.
+
+    Raises:
+        LogReplacedError: they were not; the message says how that shows, and `REMEDY` what to do.
+    """
+    check_name(position, extent)
     if position.sequence > extent.last:
         raise LogReplacedError(
             f"the rows hold events up to {position.sequence}, but the log ends at {extent.last}"

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from services.projector.migrations import migrate
-from services.projector.position import Position, check
+from services.projector.position import Position, check_name
 from services.projector.rows import Row, decode, keys_of, project, row_of
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class JobTable:
         """The last sequence that is folded in, 0 at first; brings the schema up to date before.
 
         Raises:
-            LogReplacedError: the rows were folded from another log than that of `extent`.
+            LogReplacedError: the rows were folded from a log of another name than that of `extent`.
             TableUnavailableError: see there.
             MigrationError: the schema is not one that this version knows.
         """
@@ -97,7 +97,7 @@ class JobTable:
             await migrate(connection)
             await connection.execute(_BEGIN_AT_ZERO, NAME, extent.identity)
             position = await position_in(connection)
-            check(position, extent)
+            check_name(position, extent)
             await connection.execute(_NAME_THE_LOG, NAME, extent.identity)
             self._log = extent.identity
             return position.sequence

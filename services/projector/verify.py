@@ -47,13 +47,14 @@ async def verify(log: History, aside: Aside, *, database_url: str, tell: Tell) -
         LogReplacedError: the rows are of another log.
         UnavailableError: the log does not answer at the start.
     """
-    extent = await log.extent()
     async with scratch(database_url, SCHEMA) as fresh:
         served = await asyncpg.connect(database_url, timeout=CONNECT_S)
         try:
             # Its snapshot is that of the first query, so checkpoint and rows belong together.
             async with served.transaction(isolation="repeatable_read", readonly=True):
                 position = await position_in(served)
+                # The log is asked second: it only grows, so that the rows do not seem to be ahead of it.
+                extent = await log.extent()
                 check(position, extent)
                 fold = Fold(log, aside, database_url=database_url, schema=SCHEMA, tell=tell)
                 try:

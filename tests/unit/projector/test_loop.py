@@ -119,6 +119,38 @@ async def test_a_table_that_is_wound_back_is_filled_again() -> None:
     assert table.stored == list(range(1, 13))
 
 
+class SharedTable(ListTable):
+    """Another projector is one event ahead: it folds that in while this one asks for the checkpoint."""
+
+    def __init__(self, log: MemoryLog) -> None:
+        super().__init__()
+        self._events = log
+
+    async def checkpoint(self, extent: Extent) -> int:
+        await append(self._events, range(extent.last, extent.last + 1))
+        self.stored.append(extent.last + 1)
+        return await super().checkpoint(extent)
+
+
+async def test_a_projector_that_is_ahead_is_no_sign_of_another_log() -> None:
+    log = MemoryLog()
+    table = SharedTable(log)
+    with capture_logs() as logged:
+        await run_until(log, table, 1, lambda: asyncio.sleep(0.01))
+    assert [line["event"] for line in logged if line["log_level"] == "error"] == []
+
+
+async def test_a_log_that_ends_before_the_rows_do_is_another_one() -> None:
+    table = ListTable()
+    table.stored = [1, 2, 3]
+    log = MemoryLog()
+    await append(log, range(2))
+    with capture_logs() as logged:
+        await run_until(log, table, 3, lambda: asyncio.sleep(0.01))
+    assert [line["event"] for line in logged if line["log_level"] == "error"] == ["log_replaced"]
+    assert table.stored == [1, 2, 3]
+
+
 class PickyTable(ListTable):
     """Will not store what lies at some sequences, as long as it is an event."""
 
