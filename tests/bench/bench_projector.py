@@ -1,4 +1,4 @@
-"""How fast the projector folds a stored log into Postgres, beside its two limits: reading and writing alone.
+"""How fast the projector folds a stored log, beside reading alone, a queue's pull and ack, and COPY.
 
 python -m tests.bench.bench_projector --events 200000
 """
@@ -72,6 +72,8 @@ async def measure(folder: Path, *, events: int, seed: int) -> None:
             log = JetStreamLog(connection, source="bench")
             with timed("follow alone", "events", events):
                 await follow_all(log, events)
+            with timed("pull and ack", "events", events):
+                await pull_all(connection, events)
             await JobTable(url).checkpoint(await log.extent())
             with timed("projector", "events", events):
                 await project_all(connection, url, events)
@@ -104,6 +106,18 @@ async def follow_all(log: JetStreamLog, events: int) -> None:
         async for batch in batches:
             if batch.records and batch.records[-1].sequence >= events:
                 return
+
+
+async def pull_all(connection: Client, events: int) -> None:
+    """What a work queue does: fetch a thousand from a durable consumer, acknowledge each, decode nothing."""
+    consumer = await connection.jetstream().pull_subscribe(subjects.ALL_EVENTS, durable="bench")
+    taken = 0
+    while taken < events:
+        messages = await consumer.fetch(1000, timeout=5)
+        for message in messages:
+            await message.ack()
+        taken += len(messages)
+    await consumer.unsubscribe()
 
 
 async def project_all(connection: Client, url: str, events: int) -> None:
