@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -10,7 +11,7 @@ import pytest
 from playwright.async_api import expect
 
 from events import catalogue as ev
-from services.logstream import LogLine
+from services.logstream import LogLine, LogLines, ensure_log_stream
 from tests.browser import scenes
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from tests.browser.chromium import Complaints
     from tests.integration.gateway_serving import Gateway
+    from tests.servers import NatsServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # that of the browser
 
@@ -54,8 +56,18 @@ async def test_the_slider_goes_to_any_moment_and_stays_there_while_things_happen
     await expect(analysis).to_have_attribute("aria-valuenow", "0")
 
 
+async def store(nats_server: NatsServer, job_id: str, line: LogLine) -> None:
+    """Write a log line as an executor would, and wait until it lies in the stream."""
+    async with nats_server.connection() as connection, asyncio.timeout(10):
+        await ensure_log_stream(connection.jetstream(), bytes_max=2**20, days=1)
+        lines = LogLines(connection)
+        await lines.write(job_id, line)
+        while await lines.last_place(job_id) != line.place:
+            await asyncio.sleep(0.01)
+
+
 async def test_hostile_words_are_words(
-    page: Page, address: str, gateway: Gateway, complaints: Complaints
+    page: Page, address: str, gateway: Gateway, nats_server: NatsServer, complaints: Complaints
 ) -> None:
     complaints.expect("/files/report.html'", "/files/x")  # what the report tried, in its frame
     request = scenes.requested("x")
@@ -96,7 +108,7 @@ async def test_hostile_words_are_words(
     )
     assert await page.locator("a[href^=javascript]").count() == 0
     line = LogLine(attempt=1, number=1, time=datetime.now(UTC), stream="stderr", text=HOSTILE)
-    await gateway.parts.link.log_lines().write(job, line)
+    await store(nats_server, job, line)
     await page.get_by_text("Log", exact=True).click()
     await expect(page.get_by_role("log")).to_contain_text(HOSTILE)
     report = page.frame_locator("iframe")

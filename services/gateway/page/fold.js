@@ -28,18 +28,13 @@ export function evolve(job, record) {
   return after.status === "retrying" ? { ...after, error: after.attempts.at(-1)?.error ?? null } : after;
 }
 
-function requested(record) {
+/** Everything that was asked for is a field of the job by the same name. */
+function requested({ type, version, sequence, time, ...asked }) {
   return {
-    job_id: record.job_id,
-    competition: record.competition,
-    source: record.source,
-    kaggle_url: record.kaggle_url,
-    budget_s: record.budget_s,
-    priority: record.priority,
-    time_limit_s: record.time_limit_s,
+    ...asked,
     status: "queued",
     cancel_requested: false,
-    created_at: record.time,
+    created_at: time,
     started_at: null,
     completed_at: null,
     not_before: null,
@@ -51,9 +46,9 @@ function requested(record) {
     dollars: 0,
     error: null,
     attempts: [],
-    sequence: record.sequence,
-    status_url: `/status/${record.job_id}`,
-    events_url: `/jobs/${record.job_id}/events`,
+    sequence,
+    status_url: `/status/${asked.job_id}`,
+    events_url: `/jobs/${asked.job_id}/events`,
     made: null,
   };
 }
