@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
 
 import httpx
 import msgspec
@@ -20,12 +21,13 @@ from services.gateway.view import JobPage, JobView
 from services.logstream import decode as decode_log_line
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
     from types import TracebackType
     from typing import Self
 
     from cli.sse import Frame
     from events.catalogue import Event, Priority
+    from events.job import JobStatus
     from services.gateway.view import ArtifactView
     from services.logstream import LogLine
 
@@ -86,13 +88,19 @@ class Client:
         budget_s: int | None,
         time_limit_s: int | None = None,
         priority: Priority | None = None,
+        tags: Sequence[str] = (),
         key: str | None = None,
     ) -> str:
         """Ask for a competition to be solved; the job's id.
 
         With a `key`, the same request sent again is the same job.
         """
-        asked = {"budget_s": budget_s, "time_limit_s": time_limit_s, "priority": priority}
+        asked = {
+            "budget_s": budget_s,
+            "time_limit_s": time_limit_s,
+            "priority": priority,
+            "tags": list(tags) or None,
+        }
         body = {
             "kaggle_url": kaggle_url,
             **{name: value for name, value in asked.items() if value is not None},
@@ -105,9 +113,18 @@ class Client:
         """All of a job."""
         return msgspec.json.decode(await self._ask("GET", f"/status/{job_id}"), type=JobView)
 
-    async def jobs(self, *, limit: int) -> JobPage:
-        """The newest jobs, newest first."""
-        return msgspec.json.decode(await self._ask("GET", f"/jobs?limit={limit}"), type=JobPage)
+    async def jobs(
+        self,
+        *,
+        limit: int,
+        status: JobStatus | None = None,
+        competition: str | None = None,
+        tag: str | None = None,
+    ) -> JobPage:
+        """The newest jobs of all those that fit, newest first; None fits all."""
+        asked = {"limit": limit, "status": status, "competition": competition, "tag": tag}
+        query = urlencode({name: value for name, value in asked.items() if value is not None})
+        return msgspec.json.decode(await self._ask("GET", f"/jobs?{query}"), type=JobPage)
 
     async def ended(self, job_id: str) -> JobView:
         """All of a job that has ended; the table that answers may lag behind the job's last event.

@@ -39,7 +39,7 @@ class JobRequested(_Event, frozen=True, kw_only=True):
 
     `kaggle_url` is the address as the user would open it (``local:<slug>`` for a local competition);
     `budget_s` is how long an attempt should take, None for the executor's default; `time_limit_s` is when
-    an attempt is stopped, None for the executor's own limit.
+    an attempt is stopped, None for the executor's own limit; `tags` are words to find the job by.
     """
 
     competition: str
@@ -49,6 +49,7 @@ class JobRequested(_Event, frozen=True, kw_only=True):
     priority: Priority = "normal"
     submitter: str | None = None
     time_limit_s: int | None = None
+    tags: tuple[str, ...] = ()
 
 
 class JobCancelRequested(_Event, frozen=True, kw_only=True):

@@ -113,6 +113,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority = "normal"
     submitter: str | None = None
     time_limit_s: int | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def current(self) -> Attempt | None:
@@ -162,6 +163,7 @@ def _requested(event: ev.JobRequested, record: Recorded) -> Job:
         priority=event.priority,
         submitter=event.submitter,
         time_limit_s=event.time_limit_s,
+        tags=event.tags,
     )
 
 

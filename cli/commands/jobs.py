@@ -18,6 +18,7 @@ from cli.places import home_at
 from cli.screen import Screen, print_events, print_json
 from cli.views import jobs_table
 from events.catalogue import Priority
+from events.job import JobStatus
 
 if TYPE_CHECKING:
     from cli.client import Client
@@ -34,6 +35,7 @@ class JobFailedError(PodiumError):
 @click.option(
     "--priority", type=click.Choice(get_args(Priority)), help="Who starts first.  [default: normal]"
 )
+@click.option("--tag", "tags", multiple=True, help="A word to find the job by; may be given ten times.")
 @click.option("--key", help="Sent again with the same key, it is the same job.")
 @click.option("--watch/--no-watch", default=True, help="Follow the job to its end.  [default: watch]")
 @json_option
@@ -44,6 +46,7 @@ def run(
     budget: int | None,
     time_limit: int | None,
     priority: Priority | None,
+    tags: tuple[str, ...],
     key: str | None,
     watch: bool,
     as_json: bool,
@@ -62,7 +65,7 @@ def run(
         address = _address(competition, home)
         async with client_of(home) as client:
             job_id = await client.run(
-                address, budget_s=budget, time_limit_s=time_limit, priority=priority, key=key
+                address, budget_s=budget, time_limit_s=time_limit, priority=priority, tags=tags, key=key
             )
             if watch:
                 await _follow(client, job_id, as_json=as_json)
@@ -112,14 +115,25 @@ def status(job: str, *, as_json: bool, home: Path | None) -> None:
 
 @click.command("jobs")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="So many at most.")
+@click.option("--status", type=click.Choice(get_args(JobStatus)), help="Only jobs of this status.")
+@click.option("--competition", help="Only jobs of this competition: its name as in its address.")
+@click.option("--tag", help="Only jobs with this tag.")
 @json_option
 @home_option
-def job_list(limit: int, *, as_json: bool, home: Path | None) -> None:
+def job_list(
+    limit: int,
+    *,
+    status: JobStatus | None,
+    competition: str | None,
+    tag: str | None,
+    as_json: bool,
+    home: Path | None,
+) -> None:
     """List jobs, the newest first."""
 
     async def show() -> None:
         async with client_of(home) as client:
-            page = await client.jobs(limit=limit)
+            page = await client.jobs(limit=limit, status=status, competition=competition, tag=tag)
             if as_json:
                 print_json(page)
             else:

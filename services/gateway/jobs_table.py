@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 import msgspec
+from msgspec.structs import asdict
 
 from events.job import Job, JobStatus
 
@@ -14,14 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ONE: Final = "SELECT metadata FROM jobs WHERE job_id = $1"
-_PAGE: Final = """
-    SELECT metadata FROM jobs
-    WHERE ($1::uuid IS NULL
-           OR (created_at, job_id) < (SELECT created_at, job_id FROM jobs WHERE job_id = $1))
-      AND ($2::text IS NULL OR status = $2)
-    ORDER BY created_at DESC, job_id DESC
-    LIMIT $3
-"""
+_PAGE: Final = "SELECT metadata FROM jobs {} ORDER BY created_at DESC, job_id DESC LIMIT $1"
+_CONDITIONS: Final = {
+    "before": "(created_at, job_id) < (SELECT created_at, job_id FROM jobs WHERE job_id = {}::uuid)",
+    "status": "status = {}",
+    "competition": "competition_name = {}",
+    "tag": "tags @> to_jsonb(ARRAY[{}::text])",
+    "since": "created_at >= {}",
+    "until": "created_at < {}",
+}
+"""What each field of a `Wanted` asks of a row."""
+
 _CHECKPOINT: Final = (
     "SELECT coalesce(max(sequence), 0) AS sequence FROM projection_checkpoint WHERE name = 'jobs'"
 )
@@ -35,6 +40,21 @@ _decoder = msgspec.json.Decoder(Job)
 
 class TableError(Exception):
     """Postgres did not answer in time, or not with jobs: the log still knows."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which jobs are asked for: what is None does not matter.
+
+    `before` is the id of a job: only older ones; `since` (included) and `until` (left out) bound
+    `created_at`.
+    """
+
+    before: str | None = None
+    status: JobStatus | None = None
+    competition: str | None = None
+    tag: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class JobsTable:
@@ -64,13 +84,14 @@ class JobsTable:
         rows = await self._fetch(_ONE, job_id)
         return _job_of(rows[0]) if rows else None
 
-    async def page(self, *, before: str | None, status: JobStatus | None, limit: int) -> list[Job]:
-        """Jobs older than the one with the id `before`, the newest first; none where there is no such job.
+    async def page(self, wanted: Wanted, *, limit: int) -> list[Job]:
+        """Jobs that are wanted, the newest first; none where there is no job with the id `before`.
 
         Raises:
             TableError: no answer within a second.
         """
-        return [_job_of(row) for row in await self._fetch(_PAGE, before, status, limit)]
+        query, values = _page_query(wanted)
+        return [_job_of(row) for row in await self._fetch(query, limit, *values)]
 
     async def checkpoint(self) -> int:
         """A place in the log: every event up to it is in whatever is read from now on (0: none for sure).
@@ -97,6 +118,17 @@ class JobsTable:
                 return await self._pool.fetch(query, *values)
         except (*_LOST, OSError, TimeoutError) as error:
             raise TableError(f"Postgres: {error!r}") from error
+
+
+def _page_query(wanted: Wanted) -> tuple[str, list[Any]]:
+    """The query for a page and its values past the limit, with no condition that holds for every row.
+
+    A plan for "no matter which, or this one" could use no index.
+    """
+    given = {name: value for name, value in asdict(wanted).items() if value is not None}
+    conditions = [_CONDITIONS[name].format(f"${place}") for place, name in enumerate(given, start=2)]
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    return _PAGE.format(where), list(given.values())
 
 
 def _job_of(row: asyncpg.Record) -> Job:

@@ -15,6 +15,7 @@ from services.gateway.problems import Problem, no_such_job
 
 if TYPE_CHECKING:
     from events.job import Job
+    from events.log import Log
     from services.gateway.jobs_table import JobsTable
     from services.gateway.parts import Parts
 
@@ -52,6 +53,20 @@ async def find_job(job_id: str, parts: Parts) -> Job:
         if row is None:
             raise
         return row
+    if job is None:
+        raise no_such_job(job_id)
+    return job
+
+
+async def job_at(job_id: str, sequence: int, log: Log) -> Job:
+    """The job as it was after the event with that sequence, or the last one before it, of any job.
+
+    Raises:
+        Problem: 404, there was no such job then.
+        UnavailableError: the log did not answer.
+    """
+    records = await log.read_job(job_id)
+    job = fold(record for record in records if record.sequence <= sequence)
     if job is None:
         raise no_such_job(job_id)
     return job

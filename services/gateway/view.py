@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import msgspec
@@ -14,6 +14,9 @@ from events.progress import Stage
 
 if TYPE_CHECKING:
     from events.job import Attempt, Failure, Job
+
+TAG_PATTERN: Final = "^[A-Za-z0-9_.:-]{1,40}$"
+"""What a tag of a job looks like."""
 
 
 class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +68,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority
     submitter: str | None
     time_limit_s: int | None
+    tags: tuple[str, ...]
     status: JobStatus
     cancel_requested: bool
     created_at: datetime
@@ -94,6 +98,7 @@ class JobSummary(msgspec.Struct, frozen=True, kw_only=True):
 
     job_id: str
     competition: str
+    tags: tuple[str, ...]
     status: JobStatus
     cancel_requested: bool
     created_at: datetime
@@ -141,6 +146,7 @@ def view_of(job: Job) -> JobView:
         priority=job.priority,
         submitter=job.submitter,
         time_limit_s=job.time_limit_s,
+        tags=job.tags,
         status=job.status,
         cancel_requested=job.cancel_requested,
         created_at=job.created_at,
@@ -171,6 +177,7 @@ def summary_of(job: Job) -> JobSummary:
     return JobSummary(
         job_id=job.job_id,
         competition=job.competition,
+        tags=job.tags,
         status=job.status,
         cancel_requested=job.cancel_requested,
         created_at=job.created_at,

@@ -63,6 +63,10 @@ BODIES = {
     "too small a budget": (json.dumps(TITANIC | {"budget_s": 29}).encode(), 422),
     "too large a budget": (json.dumps(TITANIC | {"budget_s": 86401}).encode(), 422),
     "half a second": (json.dumps(TITANIC | {"budget_s": 30.5}).encode(), 422),
+    "eleven tags": (json.dumps(TITANIC | {"tags": [f"t{n}" for n in range(11)]}).encode(), 422),
+    "an empty tag": (json.dumps(TITANIC | {"tags": [""]}).encode(), 422),
+    "a tag that is too long": (json.dumps(TITANIC | {"tags": ["x" * 41]}).encode(), 422),
+    "a tag with a line's end": (json.dumps(TITANIC | {"tags": ["x\n"]}).encode(), 422),
     "an unknown field": (json.dumps(TITANIC | {"budget": 300}).encode(), 422),
     "100 kB": (json.dumps(TITANIC | {"x": "x" * 100_000}).encode(), 413),
 }
@@ -119,7 +123,12 @@ async def test_an_id_that_is_none(gateway: Gateway, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "limit=x", "status=sleeping", "limit=9" + "9" * 30]
+    "query",
+    [
+        *("limit=0", "limit=101", "limit=x", "limit=9" + "9" * 30, "status=sleeping"),
+        *("competition=a%00b", "competition=", "tag=a%20b", f"tag={'x' * 41}"),
+        *("since=yesterday", "since=2026-01-31T12:00:00", "until=0001-01-01T00:00:00%2B14:00"),
+    ],
 )
 async def test_a_parameter_out_of_range(gateway: Gateway, query: str) -> None:
     problem = assert_problem(await gateway.client.get(f"/jobs?{query}"), 400)
@@ -131,6 +140,12 @@ async def test_a_place_in_the_log_that_is_none(gateway: Gateway, last: str) -> N
     path = f"/jobs/{await gateway.submit()}/events"
     assert_problem(await gateway.client.get(path, headers={"Last-Event-ID": last}), 400)
     assert_problem(await gateway.client.get(path, params={"after": last}), 400)
+
+
+@pytest.mark.parametrize("at", ["0", "-1", "1.5", "now", ""])
+async def test_a_moment_that_is_none(gateway: Gateway, at: str) -> None:
+    path = f"/jobs/{await gateway.submit()}"
+    assert_problem(await gateway.client.get(path, params={"at": at}), 400)
 
 
 async def test_a_path_and_a_method_that_are_none(gateway: Gateway) -> None:

@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Final
 
 from litestar import delete, get
 from litestar.params import FromPath, QueryParameter
 
 from events.job import JobStatus
 from services.gateway.cancel import request_cancel
-from services.gateway.jobs_table import TableError
-from services.gateway.lookup import checked_id, find_job
+from services.gateway.jobs_table import TableError, Wanted
+from services.gateway.lookup import checked_id, find_job, job_at
 from services.gateway.parts import GivenParts
-from services.gateway.problems import documented, read_only, unavailable
-from services.gateway.view import JobPage, JobView, summary_of, view_of
+from services.gateway.problems import FieldError, Problem, documented, read_only, unavailable
+from services.gateway.view import TAG_PATTERN, JobPage, JobView, summary_of, view_of
+
+_SLUG_PATTERN: Final = "^[A-Za-z0-9-]{1,100}$"
 
 
 @get(
@@ -23,9 +27,16 @@ from services.gateway.view import JobPage, JobView, summary_of, view_of
     summary="Show a job",
     responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-async def status(job_id: FromPath[str], parts: GivenParts) -> JobView:
-    """Everything there is to know of a job."""
-    return view_of(await find_job(checked_id(job_id), parts))
+async def status(
+    job_id: FromPath[str],
+    parts: GivenParts,
+    at: Annotated[
+        int | None, QueryParameter(ge=1, description="As it was after the event of this sequence.")
+    ] = None,
+) -> JobView:
+    """Everything there is to know of a job, now or at an earlier moment of the log."""
+    job_id = checked_id(job_id)
+    return view_of(await find_job(job_id, parts) if at is None else await job_at(job_id, at, parts.link))
 
 
 @get(
@@ -35,17 +46,40 @@ async def status(job_id: FromPath[str], parts: GivenParts) -> JobView:
 )
 async def job_list(
     parts: GivenParts,
+    *,
     limit: Annotated[int, QueryParameter(ge=1, le=100, description="So many at most.")] = 50,
     before: Annotated[
         str | None, QueryParameter(description="Only jobs older than the one with this id.")
     ] = None,
     status: Annotated[JobStatus | None, QueryParameter(description="Only jobs of this status.")] = None,
+    competition: Annotated[
+        str | None, QueryParameter(pattern=_SLUG_PATTERN, description="Only jobs of this competition.")
+    ] = None,
+    tag: Annotated[
+        str | None, QueryParameter(pattern=TAG_PATTERN, description="Only jobs with this tag.")
+    ] = None,
+    since: Annotated[
+        datetime | None, QueryParameter(description="Only jobs made then or later (RFC 3339).")
+    ] = None,
+    until: Annotated[
+        datetime | None, QueryParameter(description="Only jobs made before then (RFC 3339).")
+    ] = None,
 ) -> JobPage:
-    """Jobs, the newest first, a page at a time."""
-    cursor = checked_id(before) if before else None
+    """Jobs, the newest first, a page at a time.
+
+    New jobs do not move the pages: the next one begins where this one ended.
+    """
+    wanted = Wanted(
+        before=checked_id(before) if before else None,
+        status=status,
+        competition=competition.lower() if competition else None,
+        tag=tag,
+        since=_moment("since", since),
+        until=_moment("until", until),
+    )
     try:
         sequence = await parts.table.checkpoint()
-        found = await parts.table.page(before=cursor, status=status, limit=limit + 1)
+        found = await parts.table.page(wanted, limit=limit + 1)
     except TableError as error:
         raise unavailable(
             "The table of jobs does not answer; a single job can still be asked for."
@@ -76,3 +110,23 @@ async def cancel(job_id: FromPath[str], parts: GivenParts) -> JobView:
     if parts.settings.read_only:
         raise read_only()
     return view_of(await request_cancel(parts.link, checked_id(job_id)))
+
+
+def _moment(name: str, given: datetime | None) -> datetime | None:
+    """The time in UTC.
+
+    Raises:
+        Problem: 400, it says nothing of its offset, or is out of reach.
+    """
+    if given is None:
+        return None
+    if given.tzinfo is not None:
+        with contextlib.suppress(OverflowError):  # The first and the last day of all years.
+            return given.astimezone(UTC)
+    message = "give a time with its offset, such as 2026-01-31T12:00:00Z"
+    raise Problem(
+        HTTPStatus.BAD_REQUEST,
+        "invalid-parameter",
+        f"{name}: {message}",
+        errors=[FieldError(field=name, message=message)],
+    )

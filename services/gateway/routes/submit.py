@@ -23,7 +23,7 @@ from services.gateway.idempotency import KEY_PATTERN, request_once
 from services.gateway.job_id import keyed_job_id, new_job_id
 from services.gateway.parts import GivenParts
 from services.gateway.problems import FieldError, Problem, documented, read_only
-from services.gateway.view import events_url, status_url
+from services.gateway.view import TAG_PATTERN, events_url, status_url
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,13 +33,19 @@ if TYPE_CHECKING:
 _EXAMPLE: Final = {"kaggle_url": "https://www.kaggle.com/competitions/titanic"}
 _TIME_LIMIT_S_MIN: Final = 60
 _SUBMITTER_CHARS_MAX: Final = 100
+_TAGS_MAX: Final = 10
 _AT_FIELD: Final = re.compile(r"(.*) - at `\$\.(.*)`", re.DOTALL)
+
+
+# No "$", which would let a line's end through.
+_Tag = Annotated[str, msgspec.Meta(pattern=TAG_PATTERN.removesuffix("$") + r"\Z")]
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to solve, how long an attempt should and may take, how soon it is wanted, and by whom.
 
     `submitter` is whoever the caller says it is; an operator may cap how many attempts of each run at once.
+    `tags` are words to find the job by.
     """
 
     kaggle_url: str
@@ -47,6 +53,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     time_limit_s: Annotated[int, msgspec.Meta(ge=_TIME_LIMIT_S_MIN)] | None = None
     priority: Priority = "normal"
     submitter: Annotated[str, msgspec.Meta(min_length=1, max_length=_SUBMITTER_CHARS_MAX)] | None = None
+    tags: Annotated[tuple[_Tag, ...], msgspec.Meta(max_length=_TAGS_MAX)] = ()
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +97,12 @@ class _RunOperation(Operation):
             max_length=_SUBMITTER_CHARS_MAX,
             description="On whose behalf, for servers that cap the running attempts of each.",
         )
+        tags = Schema(
+            type=OpenAPIType.ARRAY,
+            items=Schema(type=OpenAPIType.STRING, pattern=TAG_PATTERN),
+            max_items=_TAGS_MAX,
+            description="Words to find the job by; one that is given twice counts once.",
+        )
         schema = Schema(
             type=OpenAPIType.OBJECT,
             properties={
@@ -98,6 +111,7 @@ class _RunOperation(Operation):
                 "time_limit_s": time_limit,
                 "priority": priority,
                 "submitter": submitter,
+                "tags": tags,
             },
             required=["kaggle_url"],
             additional_properties=False,
@@ -145,6 +159,7 @@ async def run(
         priority=asked.priority,
         submitter=asked.submitter,
         time_limit_s=asked.time_limit_s,
+        tags=tuple(dict.fromkeys(asked.tags)),
     )
     headers = {"Location": status_url(job_id)}
     if idempotency_key is None:

@@ -99,8 +99,8 @@ async def test_a_changed_file_is_not_taken():
     [
         ({"budget_s": None}, {}, None),
         (
-            {"budget_s": 60, "time_limit_s": 90, "priority": "high", "key": "order-1"},
-            {"budget_s": 60, "time_limit_s": 90, "priority": "high"},
+            {"budget_s": 60, "time_limit_s": 90, "priority": "high", "tags": ("a", "b"), "key": "order-1"},
+            {"budget_s": 60, "time_limit_s": 90, "priority": "high", "tags": ["a", "b"]},
             "order-1",
         ),
     ],
