@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from cli.commands.demo import demo
+from cli.commands.doctor import doctor
 from cli.commands.events import events
 from cli.commands.jobs import cancel, job_list, run, status, watch
 from cli.commands.logs import logs
@@ -62,7 +63,7 @@ def podium(context: click.Context) -> None:
 
 
 _COMMANDS: Final = (
-    *(demo, up, down),
+    *(demo, up, down, doctor),
     *(run, solve, status, job_list, watch, replay, logs, cancel),
     *(events, projection),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -15,6 +14,7 @@ from services.executor.container import docker_facts
 from services.executor.docker import DockerRuntime
 from services.executor.openmp import library_folder
 from services.executor.process import ProcessRuntime, process_facts
+from services.runc import runc_is_safe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,19 +63,6 @@ async def choose(settings: Settings) -> tuple[DockerRuntime | ProcessRuntime, Do
         oci_runtime=settings.docker_runtime,
     )
     return runtime, docker
-
-
-def runc_is_safe(version: str) -> bool:
-    """It has the fixes for the escapes CVE-2025-31133, -52565 and -52881: 1.2.8, 1.3.3 or later.
-
-    Source: https://github.com/opencontainers/runc/releases/tag/v1.3.3
-    """
-    numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
-    if numbers is None:
-        return False
-    major, minor, patch = (int(number) for number in numbers.groups())
-    fixed = {(1, 2): 8, (1, 3): 3}
-    return (major, minor) > max(fixed) or patch >= fixed.get((major, minor), patch + 1)
 
 
 async def _docker(settings: Settings) -> tuple[Docker | None, str]:

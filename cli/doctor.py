@@ -1,0 +1,248 @@
+"""What the state of a machine means for Podium: from facts to findings, each with its remedy.  Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import msgspec
+
+from services.runc import runc_is_safe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+State: TypeAlias = Literal["ok", "lacking", "broken"]
+"""``lacking``: works, but not as well or as safely as it could; ``broken``: what is needed does not work."""
+
+Runtime: TypeAlias = Literal["docker", "process", "auto"]
+
+_GIB: Final = 1024**3
+_DISK_NEEDED_BYTES: Final = 2 * _GIB
+_DISK_WISHED_BYTES: Final = 10 * _GIB
+_SKEW_S_MAX: Final = 2.0
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing looked at: what was found, what that means, and how to mend it ("": nothing to mend)."""
+
+    name: str
+    state: State
+    found: str
+    meaning: str = ""
+    remedy: str = ""
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """One of NATS, Postgres and Redis; `problem` says why it does not answer, "" where it does.
+
+    `address` is None where nobody says where it is; it never holds a password.
+    """
+
+    name: str
+    address: str | None
+    version: str = ""
+    problem: str = ""
+
+
+class Engine(msgspec.Struct, frozen=True, kw_only=True):
+    """A Docker daemon; `options` are its SecurityOptions, such as ``name=seccomp,profile=default``.
+
+    Source: https://docs.docker.com/reference/api/engine/version/v1.41/#tag/System/operation/SystemInfo
+    """
+
+    version: str
+    runc: str | None
+    cgroup: str
+    options: tuple[str, ...]
+    image: str
+    has_image: bool
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """All that was found out; `engine` is why there is no Docker, where there is none.
+
+    `skew_s` is how far this machine's clock is before NATS's, None where no NATS could be asked; `landlock`
+    is its version, 0 where the kernel has none; `secrets` say of each key whether it is set, or why it
+    cannot be read, and hold no value.
+    """
+
+    python: tuple[int, int, int]
+    runtime: Runtime
+    servers: tuple[Server, ...]
+    engine: Engine | str
+    landlock: int
+    disk_path: str
+    disk_free_bytes: int
+    skew_s: float | None
+    secrets: dict[str, bool | str]
+    has_openmp: bool
+
+
+def examine(facts: Facts) -> tuple[Finding, ...]:
+    """Everything that was looked at, in the order of a stack's parts."""
+    return (
+        _python(facts.python),
+        *(_server(server) for server in facts.servers),
+        _clock(facts.skew_s),
+        *_docker(facts.engine, facts.runtime),
+        _landlock(facts.landlock),
+        _openmp(has_openmp=facts.has_openmp),
+        _disk(facts.disk_path, facts.disk_free_bytes),
+        *(_secret(name, given) for name, given in facts.secrets.items()),
+    )
+
+
+def is_sound(findings: Sequence[Finding]) -> bool:
+    """Nothing that is needed is broken."""
+    return all(finding.state != "broken" for finding in findings)
+
+
+def _python(version: tuple[int, int, int]) -> Finding:
+    found = ".".join(str(number) for number in version)
+    if (3, 11) <= version[:2] < (3, 15):
+        return _ok("Python", found)
+    return _broken("Python", found, "Podium runs on Python 3.11 to 3.14.", "make PYTHON=python3.12")
+
+
+_WITHOUT: Final = {
+    "NATS": "Nothing is accepted and nothing runs: it holds the log.",
+    "Postgres": "Jobs run, but their status cannot be asked for.",
+    "Redis": "Each gateway counts by itself how much a client submits.",
+}
+_SET_BY: Final = {"NATS": "NATS_URL", "Postgres": "DATABASE_URL", "Redis": "REDIS_URL"}
+
+
+def _server(server: Server) -> Finding:
+    if server.address is None:
+        remedy = f"podium up, or set {_SET_BY[server.name]}"
+        return _lacking(server.name, "no address is known", "`podium up` brings its own.", remedy)
+    if not server.problem:
+        return _ok(server.name, f"{server.version} at {server.address}")
+    say = _lacking if server.name == "Redis" else _broken
+    found = f"{server.address}: {server.problem}"
+    return say(server.name, found, _WITHOUT[server.name], "Start it, or correct its address.")
+
+
+def _clock(skew_s: float | None) -> Finding:
+    if skew_s is None:
+        meaning = "It can be compared with that of a NATS that holds Podium's log."
+        return _lacking("clock", "not compared", meaning, "podium up")
+    found = f"{abs(skew_s):.2f} s {'before' if skew_s >= 0 else 'behind'} NATS"
+    if abs(skew_s) <= _SKEW_S_MAX:
+        return _ok("clock", found)
+    meaning = "Retries come early or late, and times in the log contradict each other."
+    return _lacking("clock", found, meaning, "Keep the clocks of all machines by NTP.")
+
+
+_UNENFORCED: Final = "Limits are watched, not enforced, and nothing keeps the agent in."
+_NONE_RUN: Final = "PODIUM_RUNTIME is docker: no attempt can run."
+
+
+def _docker(engine: Engine | str, runtime: Runtime) -> tuple[Finding, ...]:
+    if runtime == "process":
+        found = "not used: PODIUM_RUNTIME is process"
+        return (_lacking("Docker", found, _UNENFORCED, "Set PODIUM_RUNTIME=auto."),)
+    say, meaning = (_broken, _NONE_RUN) if runtime == "docker" else (_lacking, _UNENFORCED)
+    if isinstance(engine, str):
+        return (say("Docker", engine, meaning, "Install and start Docker, or set DOCKER_HOST."),)
+    return (
+        _ok("Docker", f"{engine.version}, cgroup v{engine.cgroup}"),
+        _ok("agent's image", engine.image)
+        if engine.has_image
+        else say("agent's image", f"{engine.image} is not there", meaning, "make image"),
+        _runc(engine.runc),
+        *_protections(engine.options),
+    )
+
+
+def _runc(version: str | None) -> Finding:
+    if version is None:
+        return _ok("runc", "another runtime runs containers")
+    if runc_is_safe(version):
+        return _ok("runc", version)
+    meaning = "A container can escape from it (CVE-2025-31133, -52565, -52881)."
+    return _lacking("runc", version, meaning, "Use 1.2.8, 1.3.3 or later, or a release with their fixes.")
+
+
+def _protections(options: tuple[str, ...]) -> tuple[Finding, ...]:
+    """Seccomp, a mandatory access control and remapped users, as the daemon's own options have them."""
+    given = {option.partition(",")[0].removeprefix("name="): option for option in options}
+    profile = given.get("seccomp", "").partition("profile=")[2]
+    control = next((name for name in ("apparmor", "selinux") if name in given), None)
+    remapped = next((name for name in ("rootless", "userns") if name in given), None)
+    return (
+        _ok("seccomp", profile or "on")
+        if "seccomp" in given and profile != "unconfined"
+        else _lacking(
+            "seccomp",
+            "off",
+            "The agent may make every system call of the kernel.",
+            "Run a kernel with seccomp, and no unconfined default in daemon.json.",
+        ),
+        _ok("AppArmor/SELinux", control)
+        if control
+        else _lacking(
+            "AppArmor/SELinux",
+            "neither",
+            "One wall fewer between the agent and the host.",
+            "Switch on what the distribution brings.",
+        ),
+        _ok("remapped users", remapped)
+        if remapped
+        else _lacking(
+            "remapped users",
+            "off",
+            "Whoever breaks out of a container is the same user outside.",
+            '"userns-remap": "default" in daemon.json',
+        ),
+    )
+
+
+def _landlock(version: int) -> Finding:
+    if version:
+        return _ok("Landlock", f"version {version}")
+    meaning = "A solution can read the agent's files."
+    return _lacking("Landlock", "absent", meaning, "Run Linux 5.13 or later with Landlock switched on.")
+
+
+def _openmp(*, has_openmp: bool) -> Finding:
+    if has_openmp:
+        return _ok("libgomp", "there")
+    meaning = "LightGBM cannot be used without a container."
+    return _lacking("libgomp", "absent", meaning, "apt install libgomp1")
+
+
+def _disk(path: str, free_bytes: int) -> Finding:
+    found = f"{free_bytes / _GIB:.1f} GiB free in {path}"
+    if free_bytes >= _DISK_WISHED_BYTES:
+        return _ok("disk", found)
+    say = _broken if free_bytes < _DISK_NEEDED_BYTES else _lacking
+    meaning = "The log takes no more events once the disk is full."
+    return say("disk", found, meaning, "Free some, or name a folder elsewhere by --home.")
+
+
+_USED_FOR: Final = {
+    "KAGGLE_USERNAME": "Only competitions on this machine can be solved.",
+    "KAGGLE_KEY": "Only competitions on this machine can be solved.",
+    "ANTHROPIC_API_KEY": "Plans are made from templates.",
+}
+
+
+def _secret(name: str, given: bool | str) -> Finding:
+    if given is True:
+        return _ok(name, "set")
+    if given is False:
+        return _lacking(name, "not set", _USED_FOR[name], f"Set {name} or {name}_FILE.")
+    return _broken(name, given, "The executor does not start with it.", "Correct it, or unset both.")
+
+
+def _ok(name: str, found: str) -> Finding:
+    return Finding(name=name, state="ok", found=found)
+
+
+def _lacking(name: str, found: str, meaning: str, remedy: str) -> Finding:
+    return Finding(name=name, state="lacking", found=found, meaning=meaning, remedy=remedy)
+
+
+def _broken(name: str, found: str, meaning: str, remedy: str) -> Finding:
+    return Finding(name=name, state="broken", found=found, meaning=meaning, remedy=remedy)
