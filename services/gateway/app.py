@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from litestar import Litestar
+from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from services.gateway import problems
 from services.gateway.request_log import RequestLog
-from services.gateway.routes import board, events, files, health, jobs, logs, page, submit
+from services.gateway.routes import board, events, files, health, jobs, logs, metrics, page, stats, submit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -46,6 +47,8 @@ def create_app(parts: Parts) -> Litestar:
             board.stream,
             files.file,
             logs.lines,
+            stats.stats,
+            metrics.metrics,
             health.live,
             health.ready,
             page.index,
@@ -56,6 +59,7 @@ def create_app(parts: Parts) -> Litestar:
         plugins=[problems.plugin()],
         lifespan=[lifespan],
         request_max_body_size=_BODY_BYTES_MAX,
+        cors_config=_cors(parts.settings.cors_origins),
         logging_config=None,
         openapi_config=OpenAPIConfig(
             title="Podium",
@@ -66,5 +70,17 @@ def create_app(parts: Parts) -> Litestar:
         ),
     )
     # Outside of Litestar's router, so that unknown paths and refused methods pass through it too.
-    app.asgi_handler = RequestLog(app.asgi_handler)
+    app.asgi_handler = RequestLog(app.asgi_handler, parts.metrics.answered)
     return app
+
+
+def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
+    """What pages of other origins may do: all that this interface offers; None where there are no such."""
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["Content-Type", "Idempotency-Key", "Last-Event-ID", "If-None-Match", "Range"],
+        expose_headers=["Location", "Idempotency-Replayed", "Retry-After", "ETag", "Content-Range"],
+    )

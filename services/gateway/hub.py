@@ -71,11 +71,20 @@ class Hub:
     """Follows the log from its end and hands each event to the subscriptions of its job.
 
     `last_sequence` says where the log ends now; it is asked before the first subscription is let in,
-    so that whoever subscribes first and reads the job's history then misses nothing.
+    so that whoever subscribes first and reads the job's history then misses nothing.  `observe` is told
+    every event, in order.
     """
 
-    def __init__(self, log: Log, *, last_sequence: Callable[[], Awaitable[int]], room: int = ROOM) -> None:
+    def __init__(
+        self,
+        log: Log,
+        *,
+        last_sequence: Callable[[], Awaitable[int]],
+        observe: Callable[[Recorded], None] = lambda _: None,
+        room: int = ROOM,
+    ) -> None:
         self._log = log
+        self._observe = observe
         self._last_sequence = last_sequence
         self._room = room
         self._watched: defaultdict[str, set[Subscription]] = defaultdict(set)
@@ -108,6 +117,7 @@ class Hub:
         async for batch in self._log.follow(after=self._sequence):
             for record in batch.records:
                 self._remember(record)
+                self._observe(record)
                 for watched in (record.event.job_id, ALL):
                     for subscription in self._watched.get(watched, ()):
                         subscription.offer(record)

@@ -11,9 +11,12 @@ import msgspec
 from msgspec.structs import asdict
 
 from events.job import Job, JobStatus
+from services.gateway import statistics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from services.gateway.statistics import Busy, Stats
 
 _ONE: Final = "SELECT metadata FROM jobs WHERE job_id = $1"
 _PAGE: Final = "SELECT metadata FROM jobs {} ORDER BY created_at DESC, job_id DESC LIMIT $1"
@@ -33,6 +36,7 @@ _CHECKPOINT: Final = (
 # The last of them comes where the server has ended an idle connection and a query is sent on it.
 _LOST: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _ANSWER_S: Final = 1.0
+_STATISTICS_S: Final = 5.0
 _CONNECTIONS_MAX: Final = 8
 
 _decoder = msgspec.json.Decoder(Job)
@@ -102,6 +106,23 @@ class JobsTable:
         sequence: int = (await self._fetch(_CHECKPOINT))[0]["sequence"]
         return sequence
 
+    async def stats(self, *, now: datetime) -> Stats:
+        """All jobs as a whole.
+
+        Raises:
+            TableError: no answer within five seconds.
+        """
+        rows = await self._fetch(statistics.ALL, now, within_s=_STATISTICS_S)
+        return statistics.stats_of(rows[0], now=now)
+
+    async def busy(self, *, now: datetime) -> Busy:
+        """What waits and runs.
+
+        Raises:
+            TableError: no answer within a second.
+        """
+        return statistics.busy_of((await self._fetch(statistics.BUSY, now))[0])
+
     async def check(self) -> None:
         """Ask for nothing.
 
@@ -110,12 +131,12 @@ class JobsTable:
         """
         await self._fetch("SELECT 1")
 
-    async def _fetch(self, query: str, *values: Any) -> Sequence[asyncpg.Record]:
+    async def _fetch(self, query: str, *values: Any, within_s: float = _ANSWER_S) -> Sequence[asyncpg.Record]:
         if self._pool is None:
             raise TableError("Postgres is not connected")
         try:
-            async with asyncio.timeout(_ANSWER_S):
-                return await self._pool.fetch(query, *values)
+            async with asyncio.timeout(within_s):
+                return await self._pool.fetch(query, *values, timeout=within_s)
         except (*_LOST, OSError, TimeoutError) as error:
             raise TableError(f"Postgres: {error!r}") from error
 

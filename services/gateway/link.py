@@ -16,9 +16,10 @@ from services.broker import connect, insist
 from services.logstream import LogLines
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from nats.aio.client import Client
+    from nats.aio.msg import Msg
 
     from events.catalogue import Artifact, Event
     from events.log import Batch, Expectation
@@ -46,6 +47,14 @@ class NatsLink:
         await insist(partial(ensure_bucket, js, replicas=self._replicas))
         self._log = JetStreamLog(self._connection, source=self._source)
         self._ready.set()
+
+    async def on_heartbeat(self, heard: Callable[[bytes], None]) -> None:
+        """Hand each executor's heartbeats over from now on, after outages too; the link is open."""
+
+        async def pass_on(message: Msg) -> None:
+            heard(message.data)
+
+        await self._there()[0].subscribe(subjects.HEARTBEATS, cb=pass_on)
 
     async def close(self) -> None:
         """Let go of the connection, if there is one."""

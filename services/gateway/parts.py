@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
@@ -12,10 +13,12 @@ from litestar.di import NamedDependency
 from litestar.stores.memory import MemoryStore
 
 from events.log import UnavailableError
+from services.gateway.executors import Executors
 from services.gateway.hub import Hub
 from services.gateway.jobs_table import JobsTable
 from services.gateway.limits import RedisOrMemory
 from services.gateway.link import NatsLink
+from services.gateway.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,7 +44,9 @@ class Parts:
             replicas=settings.nats_replicas,
         )
         self.table = JobsTable(settings.database_url)
-        self.hub = Hub(self.link, last_sequence=self.link.last_sequence)
+        self.metrics = Metrics()
+        self.executors = Executors(time.monotonic)
+        self.hub = Hub(self.link, last_sequence=self.link.last_sequence, observe=self.metrics.events.observe)
         self.redis = RedisOrMemory(settings.redis_url) if settings.redis_url else None
         self.counts: Store = self.redis or MemoryStore()
 
@@ -72,8 +77,12 @@ class Parts:
     async def _follow(self) -> None:
         await self.link.open()
         _log.info("nats_connected")
+        listening = False
         while True:
             try:
+                if not listening:
+                    await self.link.on_heartbeat(self.executors.heard)
+                    listening = True
                 await self.hub.run()
             except UnavailableError as error:
                 _log.warning("hub_waits", error=str(error), retry_in_s=_FOLLOW_AGAIN_S)

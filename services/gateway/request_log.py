@@ -1,4 +1,4 @@
-"""Around every request: a line in the log, and the headers that tell a browser to trust nothing."""
+"""Around every request: a line in the log, a count, and the headers that tell a browser to trust nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 _HEADERS: Final = (
@@ -17,7 +19,7 @@ _HEADERS: Final = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-_QUIET: Final = "/health/"
+_QUIET: Final = ("/health/", "/metrics")
 _ERROR: Final = 400
 
 _log = structlog.get_logger(__name__)
@@ -26,19 +28,22 @@ _log = structlog.get_logger(__name__)
 class RequestLog:
     """An ASGI layer; a handler may bind `job_id` to structlog's context to have it in the line.
 
-    Health checks are logged only when they fail.
+    Health checks and scrapes are logged only when they fail.  `answered` is told of every request its
+    method, the template of its path, its status, and how long its answer took to begin, in seconds.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, answered: Callable[[str, str | None, int, float], None]) -> None:
         self._app = app
+        self._answered = answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; the line is written when its response has ended, or has broken off."""
-        began, status = time.perf_counter(), 0
+        began, status, answer_s = time.perf_counter(), 0, 0.0
 
         async def noted(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answer_s
             if message["type"] == "http.response.start":
+                answer_s = time.perf_counter() - began
                 status = int(message["status"])
                 set_already = {name.lower() for name, _ in message["headers"]}
                 more = (header for header in _HEADERS if header[0] not in set_already)
@@ -50,6 +55,7 @@ class RequestLog:
         try:
             await self._app(scope, receive, noted)
         finally:
+            self._answered(str(scope.get("method")), scope.get("path_template"), status, answer_s)
             if status >= _ERROR or not scope["path"].startswith(_QUIET):
                 _log.info(
                     "request",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _PORT_MAX: Final = 65535
 _NATS: Final = ("nats://", "tls://", "ws://", "wss://")
 _POSTGRES: Final = ("postgresql://", "postgres://")
+_ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?|https?://\[[0-9a-f:]+\](?::[0-9]{1,5})?")
 _REDIS: Final = ("redis://", "rediss://", "unix://")
 
 
@@ -23,7 +25,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `submits_per_minute` holds for one client address (0: no limit); `competitions_dir` holds a folder
     ``<slug>/public`` for each ``local:<slug>``; `attempt_limit_s` is the executors' own limit, the most
-    that a job may ask for.  One that is `read_only` shows a log and appends nothing to it.
+    that a job may ask for; pages of `cors_origins` may use the interface from a browser.  One that is
+    `read_only` shows a log and appends nothing to it.
     """
 
     nats_url: str
@@ -36,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     nats_replicas: int = 1
     attempt_limit_s: int = 7200
     read_only: bool = False
+    cors_origins: tuple[str, ...] = ()
 
 
 def read(variables: Mapping[str, str]) -> Settings:
@@ -60,6 +64,7 @@ def read(variables: Mapping[str, str]) -> Settings:
         nats_replicas=env.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
         attempt_limit_s=int(env.number("PODIUM_ATTEMPT_LIMIT_S", 7200, at_least=1)),
         read_only=_flag("PODIUM_READ_ONLY", env.text("PODIUM_READ_ONLY", "0")),
+        cors_origins=_origins("PODIUM_CORS_ORIGINS", env.optional("PODIUM_CORS_ORIGINS")),
     )
 
 
@@ -74,6 +79,15 @@ def _flag(name: str, value: str) -> bool:
     if value not in {"0", "1"}:
         raise SettingError(f"{name} should be 0 or 1, not {value!r}")
     return value == "1"
+
+
+def _origins(name: str, value: str | None) -> tuple[str, ...]:
+    """Origins with commas between them, each as a browser sends it.  Source: RFC 6454, section 6.1."""
+    origins = tuple(part.strip() for part in value.split(",")) if value else ()
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise SettingError(f"{name} should hold origins such as https://podium.example, not {origin!r}")
+    return origins
 
 
 def _folder(name: str, value: str | None) -> Path | None:

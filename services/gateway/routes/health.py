@@ -27,6 +27,8 @@ ENDPOINTS: Final = {
     "GET /events": "watch all jobs (server-sent events)",
     "GET /jobs/{job_id}/log": "read a job's log (a JSON object a line)",
     "GET /jobs/{job_id}/files/{name}": "fetch a file that a job made",
+    "GET /stats": "show statistics",
+    "GET /metrics": "show metrics (Prometheus)",
     "GET /health/live": "is the process up",
     "GET /health/ready": "can it take jobs",
     "GET /schema": "this interface as OpenAPI",

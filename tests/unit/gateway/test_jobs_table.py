@@ -12,7 +12,7 @@ class BrokenPool:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def fetch(self, query: str, *values: object) -> list[asyncpg.Record]:
+    async def fetch(self, query: str, *values: object, timeout: float) -> list[asyncpg.Record]:
         raise self._error
 
 

@@ -28,6 +28,7 @@ def test_everything_set(tmp_path: Path) -> None:
         "PODIUM_SUBMITS_PER_MINUTE": "0",
         "PODIUM_NATS_REPLICAS": "3",
         "PODIUM_ATTEMPT_LIMIT_S": "600",
+        "PODIUM_CORS_ORIGINS": "https://a.example, http://127.0.0.1:3000",
     }
     assert read(NEEDED | more) == Settings(
         nats_url="nats://n:4222",
@@ -39,6 +40,7 @@ def test_everything_set(tmp_path: Path) -> None:
         submits_per_minute=0,
         nats_replicas=3,
         attempt_limit_s=600,
+        cors_origins=("https://a.example", "http://127.0.0.1:3000"),
     )
 
 
@@ -56,6 +58,9 @@ def test_everything_set(tmp_path: Path) -> None:
         ("PODIUM_COMPETITIONS_DIR", "/no/such/folder"),
         ("PODIUM_SUBMITS_PER_MINUTE", "-1"),
         ("PODIUM_NATS_REPLICAS", "0"),
+        ("PODIUM_CORS_ORIGINS", "*"),
+        ("PODIUM_CORS_ORIGINS", "https://a.example/"),
+        ("PODIUM_CORS_ORIGINS", "https://a.example,"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
