@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import os
 import signal
 import sys
-import traceback
 from typing import TYPE_CHECKING, NoReturn
 
+from agent.deadline import Deadline, process_started
 from agent.errors import CompetitionError
+from agent.last_word import LastWord
 from agent.settings import Settings, read_settings
 from agent.solve import solve
 from agent.speech import speaker
@@ -31,16 +32,29 @@ def main() -> int:
     hide_environment()
     # Out of the environment: nothing that we start may speak in our name.
     say = speaker(voice, nonce=os.environ.pop(NONCE_VARIABLE, ""))
+    last = LastWord(say)
     try:
         settings = read_settings(os.environ)
+        deadline = Deadline(at=process_started() + settings.budget_s, budget_s=settings.budget_s)
+        last.watch(deadline.last_word_at(), _leave)
         os.environ.setdefault("MPLCONFIGDIR", str(settings.work_dir / "matplotlib"))
-        return solve(settings, say, fetch=_fetcher(settings), environment=dict(os.environ), log=_log)
+        return solve(
+            settings,
+            last.tell,
+            fetch=_fetcher(settings),
+            environment=dict(os.environ),
+            log=_log,
+            deadline=deadline,
+            last=last,
+        )
     except CompetitionError as error:
-        say(Failed(reason=error.reason, message=error.message, retryable=error.retryable))
+        last.say(Failed(reason=error.reason, message=error.message, retryable=error.retryable))
     except Exception as error:  # noqa: BLE001 - the attempt's last word must be said whatever went wrong
+        import traceback  # noqa: PLC0415 - as slow to import as all of ours
+
         traceback.print_exc(file=sys.stderr)
         message = f"The agent failed on its own account: {type(error).__name__}. Its log has the details."
-        say(Failed(reason="agent_error", message=message, retryable=True))
+        last.say(Failed(reason="agent_error", message=message, retryable=True))
     return 1
 
 
@@ -60,7 +74,19 @@ def _fetcher(settings: Settings) -> Callable[[Path, Callable[[float, str], None]
 def hide_environment() -> None:
     """Keep other processes of this user, a script's above all, from reading our environment and memory."""
     if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415 - the first line need not wait for it
+
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def _leave(code: int) -> None:
+    """End at once, with all that was started: what a thread or a library is at does not hold us up."""
+    from agent.processes import descendants  # noqa: PLC0415
+
+    for pid in descendants():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    os._exit(code)
 
 
 def _terminated(_signal: int, _frame: object) -> NoReturn:

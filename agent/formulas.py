@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import polars as pl
-from sklearn import metrics as sk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     Words: TypeAlias = NDArray[np.object_]
 
 _PROBABILITY_MIN: Final = 1e-15
+
+
+class _Scikit:
+    """scikit-learn's metrics, imported at the first use: only scoring needs so slow a library."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module("sklearn.metrics"), name)
+
+
+sk: Final = _Scikit()
 
 
 def _rmse(truth: Floats, predicted: Floats) -> float:

@@ -7,12 +7,15 @@ before any of them is touched.
 from __future__ import annotations
 
 import os
+import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from agent.errors import CompetitionError
+from agent.last_word import TOO_LATE
 from agent.report.artifacts import ARTIFACTS, checks_of, metrics_of, replace_file, summary_of
 from agent.speech import stage
 from events.progress import Failed, Succeeded
@@ -23,20 +26,19 @@ if TYPE_CHECKING:
 
     from agent.analysis.truth import Known
     from agent.brief import Brief
+    from agent.deadline import Deadline
+    from agent.last_word import LastWord
     from agent.planning.plan import Plan
     from agent.report.page import Outcome
     from agent.settings import Settings
     from agent.speech import Narrator, Progress, Say
     from agent.training.script import Trained
+    from events.progress import ModelEvaluated
 
-_CLOSING_S = 6.0
-"""Kept back for scoring, pictures and the report, on a machine that is not busy."""
-
-_CLOSING_SHARE = 0.25
-"""Of the budget: more is never kept back."""
-
-_REPAIR_S_MIN = 12.0
+_REPAIR_S_MIN = 8.0
 """With less time left a second, simpler script is not worth starting."""
+
+_SCRIPT_S_MIN = 1.0
 
 
 def solve(
@@ -46,19 +48,25 @@ def solve(
     fetch: Callable[[Path, Progress], str | None],
     environment: Mapping[str, str],
     log: Callable[[str], None],
+    deadline: Deadline,
+    last: LastWord,
 ) -> int:
     """Solve a competition, saying all the way what happens; 0 after Succeeded, 1 after Failed.
+
+    It means to be done before the `deadline`, and keeps what is best so far in `last` for whoever watches.
 
     `fetch` is called where the settings name no folder of files: it brings them into a folder, and gives
     Kaggle's words for the metric, None where it has none; it may raise CompetitionError.  Of `environment`
     a script gets what a program needs to start, and nothing else.  Artifacts land in the output folder.
     """
-    attempt = Attempt(settings, say, fetch=fetch, environment=environment, log=log)
+    attempt = Attempt(
+        settings, say, fetch=fetch, environment=environment, log=log, deadline=deadline, last=last
+    )
     try:
-        say(attempt.run())
+        last.say(attempt.run())
     except CompetitionError as error:
         log(f"Failed: {error}")
-        say(Failed(reason=error.reason, message=error.message, retryable=error.retryable))
+        last.say(Failed(reason=error.reason, message=error.message, retryable=error.retryable))
         return 1
     return 0
 
@@ -74,6 +82,8 @@ class Attempt:
         fetch: Callable[[Path, Progress], str | None],
         environment: Mapping[str, str],
         log: Callable[[str], None],
+        deadline: Deadline,
+        last: LastWord,
     ) -> None:
         self._settings = settings
         self._say = say
@@ -81,7 +91,9 @@ class Attempt:
         self._environment = environment
         self._log = log
         self._seconds: dict[str, float] = {}
-        self._deadline = time.monotonic() + settings.budget_s
+        self._deadline = deadline
+        self._last = last
+        self._beside_s = 0.0
         self._output = settings.output_dir
         self._data = settings.data_dir or settings.work_dir / "data"
 
@@ -99,13 +111,17 @@ class Attempt:
             trained = self._train(brief, plan, known, progress)
             outcome = self._report(brief, plan, known, trained, progress)
             progress.summary = summary_of(outcome)
+        return self._succeeded(brief, outcome.submitted)
+
+    def _succeeded(self, brief: Brief, submitted: ModelEvaluated) -> Succeeded:
+        """What to say at the end where `submitted` is what lies in the output folder."""
         return Succeeded(
             competition=self._settings.competition,
             task=brief.task,
             metric=brief.metric.name,
             maximize=brief.metric.maximize,
-            score=outcome.submitted.score,
-            fold_scores=outcome.submitted.fold_scores,
+            score=submitted.score,
+            fold_scores=submitted.fold_scores,
             artifacts=tuple(name for name in ARTIFACTS if (self._output / name).exists()),
         )
 
@@ -146,7 +162,7 @@ class Attempt:
         from agent.planning.plan import Means  # noqa: PLC0415
 
         means = Means(
-            seconds=max(5.0, 0.85 * (self._left() - self._closing_s())),
+            seconds=max(_SCRIPT_S_MIN, self._script_s()),
             threads=self._settings.cpus or os.cpu_count() or 1,
             seed=self._settings.seed,
         )
@@ -188,8 +204,7 @@ class Attempt:
         except TrainingError as error:
             first = str(error)
             self._log(f"{error}\n{error.error_tail}")
-        simpler_s = self._left() - self._closing_s()
-        if simpler_s > _REPAIR_S_MIN:
+        if self._script_s() > _REPAIR_S_MIN:
             try:
                 return self._repair(brief, plan, known, progress, first)
             except TrainingError as error:
@@ -202,7 +217,7 @@ class Attempt:
         from agent.planning.plan import safer  # noqa: PLC0415
 
         progress(0.5, f"Trying again with a simpler solution: {first}")
-        simple = safer(plan, 0.7 * (self._left() - self._closing_s()))
+        simple = safer(plan, self._script_s())
         self._write_json("plan.json", simple)
         self._write_solution(brief, simple, progress)
         trained = self._run_script("second", brief, simple, known, progress.part(0.5, 0.9))
@@ -222,11 +237,10 @@ class Attempt:
 
         folder = self._settings.work_dir / name
         folder.mkdir(parents=True, exist_ok=True)
-        bounds = Bounds(
-            seconds=plan.seconds,
-            kill_after_s=max(5.0, self._left() - self._closing_s()),
-            threads=plan.threads,
-        )
+        bounds = Bounds(seconds=max(_SCRIPT_S_MIN, self._script_s()), threads=plan.threads)
+        # Scoring has a slow library of its own: it is imported while the script learns.
+        beside = threading.Thread(target=self._score_constant, args=(brief, known), daemon=True)
+        beside.start()
         ended = run_solution(
             (self._output / "solution.py").resolve(),
             self._data,
@@ -236,16 +250,35 @@ class Attempt:
             progress=progress,
             log=self._log,
         )
-        trained = take_results(folder, ended, known=known, brief=brief, plan=plan)
-        replace_file(self._output / "submission.csv", (folder / "submission.csv").read_bytes())
+        beside.join()
+        # Of the time that is left half goes into scores that nobody waits for, the rest into the report.
+        until = time.monotonic() + 0.5 * self._deadline.left_s(time.monotonic())
+        trained = take_results(folder, ended, known=known, brief=brief, plan=plan, until=until)
+        content = (folder / "submission.csv").read_bytes()
+        self._last.keep(
+            self._succeeded(brief, trained.evaluations[-1]),
+            partial(replace_file, self._output / "submission.csv", content),
+        )
         return trained
+
+    def _score_constant(self, brief: Brief, known: Known) -> None:
+        """Keep the constant submission as the best so far, where it has a score and nothing is better."""
+        from agent.training.script import take_constant  # noqa: PLC0415
+
+        started = time.monotonic()
+        try:
+            trained = take_constant(self._constant, known, brief, TOO_LATE.message)
+        except CompetitionError as error:
+            self._log(f"The constant has no score: {error.message}")
+        else:
+            self._last.offer(self._succeeded(brief, trained.evaluations[-1]))
+        self._beside_s = time.monotonic() - started
 
     def _report(
         self, brief: Brief, plan: Plan, known: Known, trained: Trained, progress: Narrator
     ) -> Outcome:
         """Say the scores, and write metrics.json, oof.csv and report.html."""
         from agent.report.page import Outcome, write_report  # noqa: PLC0415
-        from agent.report.plots import importance_plot, prediction_plot  # noqa: PLC0415
         from agent.training.submission import check  # noqa: PLC0415
 
         for evaluation in trained.evaluations:
@@ -257,29 +290,38 @@ class Attempt:
                 "submission_invalid", f"No valid submission: {problems[0]}", retryable=True
             )
         trained.out_of_fold.write_csv(self._output / "oof.csv")
-        plots = {"Predictions": prediction_plot(trained.out_of_fold, known.truth, brief)}
-        if trained.importance:
-            plots["What the models gained from"] = importance_plot(trained.importance)
-        spent = self._settings.budget_s - self._left() - sum(self._seconds.values())
+        now = time.monotonic()
+        spent = self._deadline.budget_s - self._deadline.left_s(now) - sum(self._seconds.values())
         outcome = Outcome(
             evaluations=trained.evaluations,
             warnings=trained.remarks,
             checks=checks_of(brief, trained),
-            plots={name: drawn for name, drawn in plots.items() if drawn},
+            plots={},
             seconds=self._seconds | {"training": spent},
         )
         self._write_json("metrics.json", metrics_of(outcome))
-        page = write_report(brief, plan, outcome)
-        replace_file(self._output / "report.html", page.encode())
+        report = self._output / "report.html"
+        replace_file(report, write_report(brief, plan, outcome).encode())
+        # All is there now; the pictures are for those who have time.
+        self._last.keep(self._succeeded(brief, outcome.submitted), lambda: None)
+        if self._deadline.has_time_for_plots(time.monotonic(), self._beside_s):
+            outcome = msgspec.structs.replace(outcome, plots=_plots(brief, known, trained))
+            replace_file(report, write_report(brief, plan, outcome).encode())
         return outcome
 
-    def _closing_s(self) -> float:
-        """What to keep back for the end: on a busy machine it takes about as long as the analysis did."""
-        slow_s = 0.8 * self._seconds.get("analysis", 0.0)
-        return max(_CLOSING_S, min(slow_s, _CLOSING_SHARE * self._settings.budget_s))
-
-    def _left(self) -> float:
-        return self._deadline - time.monotonic()
+    def _script_s(self) -> float:
+        return self._deadline.script_s(time.monotonic(), self._seconds["analysis"])
 
     def _write_json(self, name: str, value: object) -> None:
         replace_file(self._output / name, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+def _plots(brief: Brief, known: Known, trained: Trained) -> dict[str, str]:
+    """The report's pictures, by their titles."""
+    from agent.report.plots import importance_plot, prediction_plot  # noqa: PLC0415 - matplotlib
+
+    predictions = prediction_plot(trained.out_of_fold, known.truth, brief)
+    plots = {"Predictions": predictions} if predictions else {}
+    if trained.importance:
+        plots["What the models gained from"] = importance_plot(trained.importance)
+    return plots

@@ -12,6 +12,7 @@ import csv
 import gzip
 import io
 import itertools
+import mmap
 import re
 import zipfile
 from typing import TYPE_CHECKING, Final
@@ -115,9 +116,20 @@ def _scan(path: Path, dialect: Dialect, *, text: bool, columns: Sequence[str] | 
     )
     strings = pl.col(pl.String)
     cells = lines.with_columns(pl.when(strings != "").then(strings))
-    if len(cells.collect_schema()) > 1:
+    # To look for blank lines in hundreds of columns takes seconds.
+    if _may_have_blank_lines(path, dialect) and len(cells.collect_schema()) > 1:
         cells = cells.filter(~pl.all_horizontal(pl.all().is_null()))
     return cells if columns is None else cells.select(columns)
+
+
+def _may_have_blank_lines(path: Path, dialect: Dialect) -> bool:
+    """Whether a line of the file, or of a cell of several lines, holds nothing but marks; yes if unknown."""
+    if path.suffix in {".gz", ".zip"} or not dialect.encoding.startswith("utf-8"):
+        return True
+    marks = rb"[\r\"" + re.escape(dialect.delimiter.encode()) + rb"]"
+    blank = re.compile(rb"\n" + marks + rb"*\n|\n" + marks + rb"+\Z")
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+        return blank.search(raw) is not None
 
 
 def typed(column: pl.Series, dialect: Dialect) -> pl.Series:

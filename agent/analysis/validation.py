@@ -29,6 +29,8 @@ _TEST_GROUPS_MIN: Final = 5
 _ROWS_PER_GROUP_MIN: Final = 2
 _PAIR_COLUMNS_MAX: Final = 24
 _NUMBERED_TIMES_MIN: Final = 5
+_CLOCKS_MAX: Final = 100
+"""Of so many numbers those behind the first are measurements, not a clock: each takes time to look at."""
 
 
 def choose_validation(
@@ -46,7 +48,9 @@ def choose_validation(
     values in train, none of which is in test; else stratified by class, or plain.
     """
     dates = _timelines(train, test, [each.name for each in features if each.kind == "datetime"])
-    numbers = _timelines(train, test, [each.name for each in features if each.kind == "numeric"])
+    numbers = _timelines(
+        train, test, [each.name for each in features if each.kind == "numeric"][:_CLOCKS_MAX]
+    )
     found = _later(dates, once=True) or _later(numbers, once=False) or _blocks(dates, dated=True)
     if found is not None:
         return found

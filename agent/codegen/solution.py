@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from agent.brief import Brief, TableFile
     from agent.planning.plan import Plan
 
+_CLOCK: Final = "codegen/templates/clock"
+"""Its lines stand before the imports of libraries."""
+
 _PIECES: Final = (
+    (_CLOCK, ""),
     ("codegen/templates/config", "What was decided"),
     ("codegen/templates/tables", "Reading the files"),
     ("dates", ""),
@@ -39,6 +43,7 @@ _PIECES: Final = (
     ("codegen/templates/blending", ""),
     ("codegen/templates/pool", ""),
     ("codegen/templates/validation", ""),
+    ("codegen/templates/first_look", ""),
     ("codegen/templates/run", ""),
 )
 _FITTERS: Final = {
@@ -77,10 +82,11 @@ def write_solution(brief: Brief, plan: Plan) -> str:
     literal, choices = _config(brief, plan), _choices(plan)
     kept = _reachable(definitions, _names_in(f"{literal}\n{choices}"))
     used = frozenset().union(*(definition.uses for definition in kept)) | _names_in(choices)
-    parts = [_title(brief), _import_block(imports, used)]
+    clock = "\n".join(definition.source for definition in kept if definition.piece == _CLOCK)
+    parts = [_title(brief), _import_block(imports, used, clock)]
     heading = ""
     for piece, title in _PIECES:
-        sources = [definition.source for definition in kept if definition.piece == piece]
+        sources = [each.source for each in kept if each.piece == piece and piece != _CLOCK]
         if piece == "codegen/templates/config":
             sources.append(literal)
         if sources and title and title != heading:
@@ -162,8 +168,8 @@ def _reachable(definitions: tuple[Definition, ...], roots: frozenset[str]) -> li
     return [definition for definition in definitions if seen & set(definition.names)]
 
 
-def _import_block(imports: tuple[Import, ...], used: frozenset[str]) -> str:
-    """The imports that are used, standard library first."""
+def _import_block(imports: tuple[Import, ...], used: frozenset[str], clock: str) -> str:
+    """The imports that are used, standard library first, then the start of the clock."""
     plain, named = set(), dict[str, set[str]]()
     for item in imports:
         if item.bound.split(".")[0] not in used:
@@ -177,7 +183,7 @@ def _import_block(imports: tuple[Import, ...], used: frozenset[str]) -> str:
     ]
     third = ("numpy", "polars", "sklearn", "lightgbm", "xgboost", "scipy")
     ours = [line for line in lines if line.split()[1].split(".")[0] in third]
-    return "\n".join([*(line for line in lines if line not in ours), "", *ours])
+    return "\n".join([*(line for line in lines if line not in ours), "", clock, "", *ours])
 
 
 def _title(brief: Brief) -> str:

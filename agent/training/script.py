@@ -23,7 +23,7 @@ from agent.training.submission import check
 from events.progress import ModelEvaluated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from agent.analysis.truth import Known
@@ -36,6 +36,9 @@ _SAID_EVERY_S: Final = 0.2
 """A script may print as fast as it likes; the log of record gets at most five lines a second."""
 
 _FEATURES_SHOWN: Final = 20
+
+QUICK: Final = "quick"
+"""The name of a script's first look."""
 
 _OVERRUN: Final = {
     "time": "its time ran out",
@@ -69,10 +72,9 @@ class TrainingError(Exception):
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run of a script may use: it is told `seconds`, and killed after `kill_after_s`."""
+    """What a run of a script may use: it is told `seconds`, and killed when they are over."""
 
     seconds: float
-    kill_after_s: float
     threads: int
 
 
@@ -99,7 +101,7 @@ def run_solution(
             ],
             folder=folder,
             environment=child.bare_environment(environment, bounds.threads),
-            timeout_s=bounds.kill_after_s,
+            timeout_s=bounds.seconds,
             hear=ear.hear,
             readable=(data_dir,),
         )
@@ -130,42 +132,60 @@ class _Listener:
             self._said = now
 
 
-def take_results(output_dir: Path, ended: child.Ended, *, known: Known, brief: Brief, plan: Plan) -> Trained:
+def take_results(
+    output_dir: Path, ended: child.Ended, *, known: Known, brief: Brief, plan: Plan, until: float
+) -> Trained:
     """Judge what a script left: its submission by the sample, its out-of-fold predictions by the truth.
 
-    A script whose time ran out may have left a whole result of its first models: that is taken.
+    A script whose time ran out may have left a whole result of its first models, or of its quick first
+    look: that is taken.  What is submitted is scored first; its parts only until `until`
+    (`time.monotonic()`).
 
     Raises TrainingError where there is no valid submission or its predictions cannot be scored.
     """
     problems = check(output_dir / "submission.csv", known.sample, brief)
     if problems:
         raise TrainingError(f"The script failed ({_ending(ended)}): {problems[0]}", ended.error_tail)
+    left = [member for member in plan.members if (output_dir / f"oof_{member.lower()}.csv").exists()]
     try:
         chosen = read_out_of_fold(output_dir / "oof.csv", brief)
-        members = [
-            (member, read_out_of_fold(output_dir / f"oof_{member.lower()}.csv", brief))
-            for member in plan.members
-            if (output_dir / f"oof_{member.lower()}.csv").exists()
-        ]
-        evaluations = [evaluate(name, table, known.truth, brief) for name, table in members]
-        if len(members) != 1:
-            evaluations.append(evaluate("blend", chosen, known.truth, brief))
+        name = _name_of(chosen, output_dir, left, brief)
+        submitted = evaluate(name, chosen, known.truth, brief)
+        parts = []
+        for member in left:
+            if member != name and time.monotonic() < until:
+                table = read_out_of_fold(output_dir / f"oof_{member.lower()}.csv", brief)
+                parts.append(evaluate(member, table, known.truth, brief))
     except OutputError as error:
         raise TrainingError(str(error), ended.error_tail) from error
     whole = ended.exit_code == 0 and not ended.timed_out
     remarks = (
         [] if whole else [f"The script did not end well ({_ending(ended)}); what it had written is used."]
     )
-    missing = [member for member in plan.members if member not in dict(members)]
+    if name == QUICK:
+        remarks.append("The answer is that of a first look: one small model, judged on a part of the rows.")
+    missing = [member for member in plan.members if member not in left]
     if missing:
         remarks.append(f"There was no time for {', '.join(missing)}.")
     return Trained(
-        evaluations=tuple(evaluations),
+        evaluations=(*parts, submitted),
         out_of_fold=chosen,
         importance=read_importance(output_dir / "importance.csv", _FEATURES_SHOWN),
         network_cut=ended.network_cut,
         remarks=tuple(remarks),
     )
+
+
+def _name_of(chosen: pl.DataFrame, output_dir: Path, left: Sequence[str], brief: Brief) -> str:
+    """What to call the submitted predictions: by the file that they are also in, else a blend.
+
+    Raises OutputError where that file is not what it must be.
+    """
+    for name in (QUICK, *left) if len(left) < 2 else (QUICK,):
+        path = output_dir / f"oof_{name.lower()}.csv"
+        if path.exists() and read_out_of_fold(path, brief).equals(chosen):
+            return name
+    return "blend"
 
 
 def take_constant(answer: pl.DataFrame, known: Known, brief: Brief, why: str) -> Trained:

@@ -3,7 +3,7 @@
 import argparse
 import csv
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,22 +11,25 @@ import polars as pl
 from numpy.typing import NDArray
 
 from agent.codegen.templates.choices import Choices
+from agent.codegen.templates.clock import STARTED
 from agent.codegen.templates.config import Config
 from agent.codegen.templates.decisions import Raw
+from agent.codegen.templates.first_look import first_look
 from agent.codegen.templates.pace import Pace
 from agent.codegen.templates.pool import STOPPABLE, Pool
 from agent.codegen.templates.tables import read, stripped, submission_order
 from agent.codegen.templates.validation import Problem, Trial, prepare
 
 
-def write_table(path: Path, columns: dict[str, list[str]]) -> None:
-    """Write a table whole or not at all."""
-    draft = path.with_suffix(".part")
-    with draft.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
-    draft.replace(path)
+def write_tables(tables: dict[Path, dict[str, list[str]]]) -> None:
+    """Write tables whole or not at all, and those that belong together at one moment."""
+    for path, columns in tables.items():
+        with path.with_suffix(".part").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
+    for path in tables:
+        path.with_suffix(".part").replace(path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +53,13 @@ class Answer:
         known = self.fold >= 0
         places = {"row": list(map(str, self.rows[known])), "fold": list(map(str, self.fold[known]))}
         path = self.folder / (f"oof_{name}.csv" if name else "oof.csv")
-        write_table(path, places | dict(zip(columns, train_cells, strict=True)))
+        tables = {path: places | dict(zip(columns, train_cells, strict=True))}
         if not name:
             ids = {config.id_column: self.sample[config.id_column].to_list()}
             cells = ids | dict(zip(columns, test_cells, strict=True))
             answer = {column: cells[column] for column in self.sample.columns}
-            write_table(self.folder / "submission.csv", answer)
+            tables[self.folder / "submission.csv"] = answer
+        write_tables(tables)
 
 
 def write_importance(folder: Path, gains: list[dict[str, float]]) -> None:
@@ -66,10 +70,8 @@ def write_importance(folder: Path, gains: list[dict[str, float]]) -> None:
         for column, gain in found.items():
             shares[column] = shares.get(column, 0.0) + gain / total / len(gains)
     ranked = sorted(shares, key=lambda column: -shares[column])
-    write_table(
-        folder / "importance.csv",
-        {"feature": ranked, "gain": [f"{shares[column]:.6f}" for column in ranked]},
-    )
+    table = {"feature": ranked, "gain": [f"{shares[column]:.6f}" for column in ranked]}
+    write_tables({folder / "importance.csv": table})
 
 
 def one_pass(
@@ -96,7 +98,14 @@ def one_pass(
 
 
 def learn(problem: Problem, answer: Answer, config: Config, choices: Choices, pace: Pace) -> None:
-    """Fit every kind of model, then more of those that count; write the best mix so far after each."""
+    """Fit every kind of model, then more of those that count; write the best mix so far after each.
+
+    A quick look goes first: whatever happens to the rest, there is an answer.
+    """
+    look = first_look(problem, config, choices, pace)
+    looked = replace(answer, rows=answer.rows[look.held], fold=look.raws[0].fold)
+    for of in ("quick", ""):
+        looked.write(of, look.raws, config, choices)
     fits = len(config.targets) * (int(problem.fold.max()) + 1)
     # Boosted trees share the time out among themselves: only they can make do with less of it.
     pace.fits = fits * sum(name in STOPPABLE for name in choices.members)
@@ -120,7 +129,8 @@ def learn(problem: Problem, answer: Answer, config: Config, choices: Choices, pa
             answer.write(name.lower(), pool.mean(name), config, choices)
             mixed, words, loss = pool.mixed()
             pace.say(0.15 + 0.8 * min(1.0, pace.done / pace.fits), words)
-            if loss <= best:
+            beaten = loss <= best if best < float("inf") else look.is_beaten_by(mixed, problem.fold, choices)
+            if beaten:
                 best = loss
                 answer.write("", mixed, config, choices)
                 write_importance(answer.folder, gains)
@@ -128,7 +138,6 @@ def learn(problem: Problem, answer: Answer, config: Config, choices: Choices, pa
 
 def main(config: Config, choices: Choices) -> None:
     """Solve the competition: read, learn, and write submission.csv beside the out-of-fold predictions."""
-    started = time.monotonic()
     options = argparse.ArgumentParser(description="Learns from train and predicts test.")
     options.add_argument("--data", type=Path, default=Path(), help="folder of the competition's files")
     options.add_argument("--output", type=Path, default=Path(), help="folder for submission.csv and the rest")
@@ -136,7 +145,7 @@ def main(config: Config, choices: Choices) -> None:
     given = options.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
 
-    pace = Pace(end=started + 0.88 * given.seconds, whole=0.88 * given.seconds)
+    pace = Pace(end=STARTED + 0.88 * given.seconds, whole=0.88 * given.seconds)
     pace.say(0.01, "reading the tables")
     train, test = stripped(read(given.data, config.train)), stripped(read(given.data, config.test))
     sample = read(given.data, config.sample)
@@ -144,4 +153,4 @@ def main(config: Config, choices: Choices) -> None:
     order = submission_order(sample, test, config)
     answer = Answer(folder=given.output, sample=sample, order=order, rows=rows, fold=problem.fold)
     learn(problem, answer, config, choices, pace)
-    pace.say(1.0, f"submission.csv written after {time.monotonic() - started:.0f} s")
+    pace.say(1.0, f"submission.csv written after {time.monotonic() - STARTED:.0f} s")

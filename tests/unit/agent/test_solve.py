@@ -17,7 +17,9 @@ import pytest
 
 from agent import solve as pipeline
 from agent.analysis.tables import read_table, sniff
+from agent.deadline import Deadline
 from agent.errors import CompetitionError
+from agent.last_word import LastWord
 from agent.report.artifacts import ARTIFACTS
 from agent.settings import Settings
 from agent.solve import solve
@@ -66,7 +68,15 @@ def no_fetch(_data_dir: Path, _progress: Callable[[float, str], None]) -> str | 
 
 def attempt(chosen: Settings, fetch: Callable[..., str | None] = no_fetch) -> tuple[int, list[Message]]:
     said: list[Message] = []
-    code = solve(chosen, said.append, fetch=fetch, environment=dict(os.environ), log=lambda _: None)
+    code = solve(
+        chosen,
+        said.append,
+        fetch=fetch,
+        environment=dict(os.environ),
+        log=lambda _: None,
+        deadline=Deadline(at=time.monotonic() + chosen.budget_s, budget_s=chosen.budget_s),
+        last=LastWord(said.append),
+    )
     return code, said
 
 

@@ -1,0 +1,74 @@
+"""A first, quick answer: one small model, judged on one fold, that stands until there is a better one."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.codegen.templates.choices import Choices
+from agent.codegen.templates.config import Config
+from agent.codegen.templates.decisions import Raw
+from agent.codegen.templates.pace import Pace
+from agent.codegen.templates.pool import STOPPABLE
+from agent.codegen.templates.validation import Problem, Trial
+
+LOOK_ROUNDS = 40
+LOOK_RATE = 0.15
+LOOK_ROWS = 20_000
+LOOK_SHARE = 0.15  # of the time that is left
+NEARLY = 0.05  # one fold tells no smaller differences
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What the quick model said of the rows `held` (positions among the rows learnt from), by target."""
+
+    raws: list[Raw]
+    held: NDArray[np.int64]
+    loss: float
+
+    def is_beaten_by(self, mixed: list[Raw], fold: NDArray[np.int64], choices: Choices) -> bool:
+        """Whether the mix is as good on the same rows, or nearly: it has learnt from more."""
+        places = np.searchsorted(np.flatnonzero(fold >= 0), self.held)
+        losses = [choices.loss(raw.truth[places], raw.out_of_fold[places]) for raw in mixed]
+        return float(np.mean(losses)) <= (1 + NEARLY) * self.loss
+
+
+def first_look(problem: Problem, config: Config, choices: Choices, pace: Pace) -> Look:
+    """Learn from some rows, from columns that need no target, and answer the last fold and test."""
+    name = next((kind for kind in STOPPABLE if kind in choices.members), next(iter(choices.members)))
+    quick = replace(
+        config,
+        lightgbm=config.lightgbm | {"learning_rate": LOOK_RATE},
+        xgboost=config.xgboost | {"eta": LOOK_RATE},
+    )
+    hasty = replace(pace, end=pace.now() + LOOK_SHARE * pace.left(), fits=len(config.targets))
+    number = int(problem.fold.max())
+    held = np.flatnonzero(problem.fold == number)
+    learn = choices.learn_from(problem.fold, number)
+    if len(learn) > LOOK_ROWS:
+        learn = np.sort(np.random.default_rng(config.seed).choice(learn, LOOK_ROWS, replace=False))
+    bare = replace(problem, encoders=[], encoded={})
+    raws = []
+    for which, target in enumerate(problem.targets):
+        trial = Trial(
+            problem=bare,
+            config=quick,
+            choices=choices,
+            pace=hasty,
+            name=name,
+            which=which,
+            seed=config.seed,
+        )
+        model = trial.fit(number, learn, held, LOOK_ROUNDS, f"first look, {name}")
+        rounds = max(1, len(model.curve))
+        answers = [
+            np.reshape(model.predict(trial.matrix(number, learn, rows), rounds), (len(rows), -1))
+            for rows in (held, problem.test)
+        ]
+        # Halves: what is tuned on one is judged on the other.
+        halves = np.arange(len(held)) % 2
+        raws.append(Raw(out_of_fold=answers[0], truth=target[held], fold=halves, test=answers[1]))
+    loss = float(np.mean([choices.loss(raw.truth, raw.out_of_fold) for raw in raws]))
+    pace.say(0.15, f"first look: {name}, loss {loss:.5g} on one fold")
+    return Look(raws=raws, held=held, loss=loss)
