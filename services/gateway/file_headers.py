@@ -21,6 +21,7 @@ _TYPES: Final = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain",
 }
+MEDIA_TYPES: Final = frozenset(_TYPES.values())
 _SHOWN: Final = frozenset({".html", ".json", ".log", ".md", ".png", ".svg", ".txt"})
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9._-]+")

@@ -14,6 +14,7 @@ from litestar.params import FromPath, HeaderParameter
 from events.catalogue import Artifact
 from services.artifacts import ArtifactError, ArtifactGoneError
 from services.gateway.file_headers import (
+    MEDIA_TYPES,
     RangeError,
     content_type,
     headers_of,
@@ -22,6 +23,7 @@ from services.gateway.file_headers import (
     part_of,
 )
 from services.gateway.lookup import checked_id, find_job
+from services.gateway.media_types import also
 from services.gateway.parts import GivenParts, Parts
 from services.gateway.problems import Problem, documented, unavailable
 
@@ -32,9 +34,14 @@ _log = structlog.get_logger(__name__)
     "/jobs/{job_id:str}/files/{name:str}",
     summary="Fetch a file",
     media_type="application/octet-stream",
+    operation_class=also(MEDIA_TYPES, statuses=(HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT)),
     responses={
         HTTPStatus.NOT_MODIFIED: ResponseSpec(data_container=None, description="You have it already."),
-        HTTPStatus.PARTIAL_CONTENT: ResponseSpec(data_container=bytes, description="The part asked for."),
+        HTTPStatus.PARTIAL_CONTENT: ResponseSpec(
+            data_container=bytes,
+            description="The part asked for.",
+            media_type="application/octet-stream",
+        ),
         **documented(
             HTTPStatus.BAD_REQUEST,
             HTTPStatus.NOT_FOUND,

@@ -14,6 +14,7 @@ from litestar.response import Stream
 
 from services.gateway import log_frames, sse
 from services.gateway.lookup import checked_id, find_job
+from services.gateway.media_types import also
 from services.gateway.parts import GivenParts
 from services.gateway.problems import documented, unavailable
 from services.logstream import LogLinesError
@@ -30,6 +31,7 @@ _FORMATS = {
     "/jobs/{job_id:str}/logs",
     summary="Read a job's log lines",
     media_type="text/plain",
+    operation_class=also(["text/event-stream", "application/x-ndjson"]),
     responses={
         HTTPStatus.NO_CONTENT: ResponseSpec(
             data_container=None,
