@@ -8,7 +8,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from events.log import Batch, ConflictError, Extent, JobAt, UnavailableError
-from events.recorded import Recorded
+from events.recorded import Recorded, Unreadable
 
 if TYPE_CHECKING:
     import random
@@ -54,12 +54,23 @@ class Broker:
         sequence = len(self.records) + 1
         self._last[of_job] = self._last[of_type] = sequence
         record = Recorded(sequence=sequence, event_id=f"e{sequence}", source=source, time=time, event=event)
+        self._keep(record, asked_at_s)
+        return sequence
+
+    def store_unreadable(self, job_id: str, *, time: datetime) -> None:
+        """Let a job have an event that no reader understands."""
+        sequence = len(self.records) + 1
+        self._last[f"job {job_id}"] = sequence
+        alien = Unreadable(job_id=job_id, event_type="JobExploded", reason="no such type")
+        record = Recorded(sequence=sequence, event_id="", source="", time=time, event=alien)
+        self._keep(record, self._loop.time())
+
+    def _keep(self, record: Recorded, asked_at_s: float) -> None:
         self.records.append(record)
         self._stored_at.append(self._loop.time())
         for wake in self.feeds.values():
             wake()
         self._on_stored(record, asked_at_s)
-        return sequence
 
     def visible(self, lag_s: float) -> int:
         """How many events a reader sees who is so far behind."""

@@ -25,23 +25,36 @@ async def rage(world: World) -> None:
 
 def strike(world: World, fault: Fault) -> None:
     """Let one fault happen to somebody, and end after a while."""
-    rng, loop = world.rng, world.loop
+    rng = world.rng
     only = {"host": ExecutorNode, "deaf": ExecutorNode, "clock": SchedulerNode}.get(fault, object)
     node = rng.choice([node for node in world.nodes if isinstance(node, only)])
     for_s = rng.choice((rng.uniform(0.01, 1), rng.uniform(1, 12), rng.uniform(12, 45)))
     world.struck[fault] += 1
+    if fault in {"crash", "host", "stop", "pause"}:
+        _strike_process(world, fault, node, for_s)
+    else:
+        _strike_senses(world, fault, node, for_s)
+
+
+def _strike_process(world: World, fault: Fault, node: Node, for_s: float) -> None:
+    loop = world.loop
     match fault:
-        case "crash" | "host":
-            node.kill()
-            if fault == "host" and isinstance(node, ExecutorNode):
-                node.machine.crash()
-            loop.call_later(for_s, node.boot)
         case "stop":
             node.stop()
             loop.call_later(15 + for_s, node.boot)
         case "pause":
             node.process.pause()
             loop.call_later(for_s, node.process.resume)
+        case _:
+            node.kill()
+            if fault == "host" and isinstance(node, ExecutorNode):
+                node.machine.crash()
+            loop.call_later(for_s, node.boot)
+
+
+def _strike_senses(world: World, fault: Fault, node: Node, for_s: float) -> None:
+    rng, loop = world.rng, world.loop
+    match fault:
         case "cut":
             node.link.fail("cut")
             loop.call_later(for_s, node.heal)
@@ -56,6 +69,9 @@ def strike(world: World, fault: Fault) -> None:
             loop.call_later(for_s, world.unheard.discard, node.name)
         case "clock":
             node.clock_error_s += for_s
+        case "alien" if world.checker.jobs:
+            job_id = rng.choice(list(world.checker.jobs))
+            world.broker.store_unreadable(job_id, time=node.clock())
 
 
 def calm(world: World) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from events.catalogue import JobRequested
 from events.log import JobAt, LogError
+from events.recorded import Unreadable
 from services.environment import Environment
 from services.executor import heartbeat
 from services.executor.loop import Executor
@@ -192,8 +193,9 @@ class ProjectorNode(Node):
         await Projector(self.port, self.world.table, self).run()
 
     async def set_aside(self, sequence: int, reason: str) -> None:
-        """See `folding.Aside`; nothing here is unfoldable."""
-        self.world.broken(Violation("all can be folded", f"event {sequence} was set aside: {reason}"))
+        """See `folding.Aside`."""
+        if not isinstance(self.world.broker.records[sequence - 1].event, Unreadable):
+            self.world.broken(Violation("all can be folded", f"event {sequence} was set aside: {reason}"))
 
 
 class GatewayNode(Node):

@@ -134,6 +134,10 @@ class SimSandbox:
         await self._machine.takes(self._machine.rng.choice((0.05, 4.0)), may_fail=True)
         self.end()
 
+    async def used_bytes(self) -> int:
+        """See `Sandbox.used_bytes`."""
+        return 0
+
     async def read(self, name: str, *, bytes_max: int) -> bytes:
         """See `Sandbox.read`."""
         await self._machine.takes(0.02, may_fail=True)

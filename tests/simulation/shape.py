@@ -18,6 +18,7 @@ Fault: TypeAlias = Literal[
     "lag",  # a reader sees the log as it was some seconds ago
     "deaf",  # an executor's heartbeats get lost
     "clock",  # a process's clock jumps forward, as after a laptop's sleep
+    "alien",  # a job gets an event that nobody here can read, as from a newer version
     # Chances that are there all the time.
     "unheard",  # an append is stored, its acknowledgement lost
     "lost",  # an append never arrives

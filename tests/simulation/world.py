@@ -116,6 +116,8 @@ class World:
         raging = asyncio.ensure_future(rage(self))
         watching = asyncio.ensure_future(self._watch_sandboxes())
         await asyncio.sleep(self.shape.chaos_s)
+        if raging.done():
+            raging.result()
         raging.cancel()
         calm(self)
         await self._quiet()
