@@ -16,6 +16,7 @@ import msgspec
 
 from agent.errors import CompetitionError
 from agent.last_word import TOO_LATE
+from agent.memory import memory_bytes
 from agent.report.artifacts import ARTIFACTS, checks_of, metrics_of, replace_file, summary_of
 from agent.speech import stage
 from events.progress import Failed, Succeeded
@@ -164,6 +165,7 @@ class Attempt:
         means = Means(
             seconds=max(_SCRIPT_S_MIN, self._script_s()),
             threads=self._settings.cpus or os.cpu_count() or 1,
+            memory_bytes=memory_bytes(),
             seed=self._settings.seed,
         )
         claude = claude_settings(self._environment)

@@ -31,7 +31,17 @@ _OUTPUTS_ENCODED_MAX: Final = 12
 """With more classes a column of means for each of them and each category would drown the rest."""
 
 _CELLS_MAX: Final = 60_000_000
-"""Numbers in the table learnt from, 4 bytes each and several copies: more rows than fit are sampled."""
+"""Numbers in the table learnt from: more rows than fit are sampled."""
+
+_BYTES_PER_CELL: Final = 40
+"""Text as it was read, 4 bytes as a number, and a copy for a fold and for each library."""
+
+_MEMORY_SHARE: Final = 0.5
+_CELLS_PER_S: Final = 250_000
+"""What one thread takes through reading, features and three folds of a few rounds in a second, at worst."""
+
+_TEXT_CELLS: Final = 40
+"""A text is about as much work as so many numbers."""
 
 _PASS_S: Final = 20.0
 _PASSES_MAX: Final = 10
@@ -84,10 +94,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Means(msgspec.Struct, frozen=True, kw_only=True):
-    """What a plan may spend: seconds for training in all, processors, and the seed of all chance."""
+    """What a plan may spend: seconds for training in all, processors, memory; and the seed of all chance."""
 
     seconds: float
     threads: int
+    memory_bytes: int
     seed: int
 
 
@@ -122,7 +133,7 @@ def make_plan(brief: Brief, means: Means, *, target_min: float | None) -> Plan:
         members=_members(brief, outputs, means),
         boosting=boosting,
         passes=passes,
-        rows_max=max(1_000, _CELLS_MAX // max(1, len(brief.features) + 10)),
+        rows_max=_rows_max(columns, len(brief.features), means),
         seconds=means.seconds,
         threads=means.threads,
         seed=means.seed,
@@ -225,6 +236,16 @@ def _folds(rows: int, seconds: float) -> int:
     if rows < _FEW_ROWS and seconds > _QUICK_BUDGET_S:
         return 8
     return 4 if seconds <= _QUICK_BUDGET_S and rows > 100_000 else 5
+
+
+def _rows_max(columns: Columns, features: int, means: Means) -> int:
+    """As many rows as memory and time have room for."""
+    cells = min(
+        _CELLS_MAX,
+        int(_MEMORY_SHARE * means.memory_bytes / _BYTES_PER_CELL),
+        int(_CELLS_PER_S * means.threads * means.seconds),
+    )
+    return max(1_000, cells // (features + 10 + _TEXT_CELLS * len(columns.texts)))
 
 
 def _split(brief: Brief) -> tuple[str, str, str]:

@@ -60,7 +60,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 def solution(changes: dict[str, Any]) -> str:
     brief = a_brief(**changes)
-    means = Means(seconds=60.0, threads=2, seed=7)
+    means = Means(seconds=60.0, threads=2, memory_bytes=8 * 1024**3, seed=7)
     return write_solution(brief, make_plan(brief, means, target_min=0.0))
 
 

@@ -12,7 +12,7 @@ from agent.planning.claude_plan import AdviceError, advice_from, apply, context,
 from agent.planning.plan import Means, Plan, make_plan
 from agent.planning.prices import PRICES, Tokens, dollars, prices_of, tokens_max
 
-MEANS = Means(seconds=300.0, threads=2, seed=0)
+MEANS = Means(seconds=300.0, threads=2, memory_bytes=8 * 1024**3, seed=0)
 
 
 def table(name: str, rows: int) -> TableFile:

@@ -9,7 +9,7 @@ from agent.brief import Validation
 from agent.planning.plan import Columns, Means, Plan, make_plan, safer
 from tests.unit.agent.briefs import a_brief, feature
 
-MEANS = Means(seconds=600.0, threads=2, seed=0)
+MEANS = Means(seconds=600.0, threads=2, memory_bytes=8 * 1024**3, seed=0)
 
 
 def plan_for(*, least: float | None = 0.0, **changes: object) -> Plan:
@@ -146,3 +146,15 @@ def test_more_time_is_more_seeds() -> None:
         for seconds in (10.0, 60.0, 6_000.0)
     ]
     assert passes == [1, 3, 10]
+
+
+def test_rows_are_as_many_as_memory_and_time_have_room_for() -> None:
+    brief = a_brief(features=(feature("x"), feature("words", kind="text")))
+
+    def rows_max(**changes: object) -> int:
+        return make_plan(brief, msgspec.structs.replace(MEANS, **changes), target_min=None).rows_max
+
+    roomy = rows_max()
+    assert rows_max(memory_bytes=512 * 1024**2) < roomy / 5
+    assert rows_max(seconds=5.0) < roomy / 10
+    assert rows_max(memory_bytes=1, seconds=1.0, threads=1) >= 1_000

@@ -13,7 +13,7 @@ from agent.report.plots import importance_plot, prediction_plot
 from events.progress import ModelEvaluated
 from tests.unit.agent.briefs import a_brief, feature
 
-MEANS = Means(seconds=60.0, threads=1, seed=0)
+MEANS = Means(seconds=60.0, threads=1, memory_bytes=8 * 1024**3, seed=0)
 HOSTILE = "<script>alert(1)</script>"
 
 

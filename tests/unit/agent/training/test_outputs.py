@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -27,7 +28,7 @@ BRIEF = a_brief(rows=4, positive_label="yes")
 TRUTH = pl.DataFrame({"y": ["yes", "no", "yes", "no"]})
 SAMPLE = pl.DataFrame({"id": ["1", "2"], "y": ["no", "no"]})
 KNOWN = Known(sample=SAMPLE, truth_text=TRUTH, truth=TRUTH)
-PLAN = make_plan(BRIEF, Means(seconds=60.0, threads=1, seed=0), target_min=None)
+PLAN = make_plan(BRIEF, Means(seconds=60.0, threads=1, memory_bytes=8 * 1024**3, seed=0), target_min=None)
 GOOD = "row,fold,y\n0,0,yes\n1,0,no\n2,1,yes\n3,1,yes\n"
 ENDED = child.Ended(exit_code=0, overran=None, granted=("no-network",), error_tail="")
 
@@ -98,16 +99,33 @@ def test_importance_is_read_with_doubt(tmp_path: Path) -> None:
 def test_results_of_a_first_model_are_taken_when_time_ran_out(tmp_path: Path) -> None:
     written(tmp_path, submission="id,y\n1,yes\n2,no\n", oof=GOOD, oof_lightgbm=GOOD)
     late = child.Ended(exit_code=-9, overran="time", granted=("no-network",), error_tail="")
-    trained = take_results(tmp_path, late, known=KNOWN, brief=BRIEF, plan=PLAN)
+    trained = take_results(tmp_path, late, known=KNOWN, brief=BRIEF, plan=PLAN, until=math.inf)
     assert [each.model for each in trained.evaluations] == ["LightGBM"]
     assert "its time ran out" in trained.remarks[0]
     assert "XGBoost" in trained.remarks[1]
 
 
+def test_a_first_look_is_taken_and_called_so(tmp_path: Path) -> None:
+    looked = "row,fold,y\n0,0,yes\n1,1,no\n"
+    written(tmp_path, submission="id,y\n1,yes\n2,no\n", oof=looked, oof_quick=looked, oof_lightgbm=GOOD)
+    late = child.Ended(exit_code=-9, overran="time", granted=(), error_tail="")
+    trained = take_results(tmp_path, late, known=KNOWN, brief=BRIEF, plan=PLAN, until=math.inf)
+    assert [each.model for each in trained.evaluations] == ["LightGBM", "quick"]
+    assert trained.out_of_fold.height == 2
+    assert any("first look" in remark for remark in trained.remarks)
+
+
+def test_late_only_what_is_submitted_is_scored(tmp_path: Path) -> None:
+    whole = {"oof": GOOD, "oof_lightgbm": GOOD, "oof_xgboost": GOOD}
+    written(tmp_path, submission="id,y\n1,yes\n2,no\n", **whole)
+    trained = take_results(tmp_path, ENDED, known=KNOWN, brief=BRIEF, plan=PLAN, until=-math.inf)
+    assert [each.model for each in trained.evaluations] == ["blend"]
+
+
 def test_an_invalid_submission_is_worth_nothing(tmp_path: Path) -> None:
     written(tmp_path, submission="id,y\n1,yes\n1,no\n", oof=GOOD, oof_lightgbm=GOOD)
     with pytest.raises(TrainingError, match="stand more than once"):
-        take_results(tmp_path, ENDED, known=KNOWN, brief=BRIEF, plan=PLAN)
+        take_results(tmp_path, ENDED, known=KNOWN, brief=BRIEF, plan=PLAN, until=math.inf)
 
 
 def test_the_constant_is_scored_where_the_truth_is_known() -> None:
