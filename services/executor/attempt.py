@@ -12,6 +12,7 @@ from events.catalogue import AttemptFailed, AttemptSucceeded
 from events.job import Failure
 from events.progress import NONCE_VARIABLE, Succeeded
 from services.executor.collection import collect
+from services.executor.disk import until_full
 from services.executor.outcome import Ending, cancelled, conclude
 from services.executor.runtime import Adopted, SandboxError
 from services.executor.writer import FencedError
@@ -34,8 +35,8 @@ _log = structlog.get_logger(__name__)
 class AttemptRun:
     """Runs one attempt: of a spec, or in a sandbox that was adopted; a failure where nothing can run.
 
-    `limit_s` is how long it may run in all, `ran_s` how long it has run before; no artifact that holds one of
-    `secrets` is kept.
+    `limit_s` is how long it may run in all, `ran_s` how long it has run before, `disk_bytes_max` what its
+    output folder may hold; no artifact that holds one of `secrets` is kept.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class AttemptRun:
         job_id: str,
         attempt: int,
         limit_s: float,
+        disk_bytes_max: int,
         ran_s: float = 0.0,
         secrets: tuple[str, ...] = (),
     ) -> None:
@@ -61,6 +63,7 @@ class AttemptRun:
         self._job_id = job_id
         self._attempt = attempt
         self._limit_s = limit_s
+        self._disk_bytes_max = disk_bytes_max
         self._ran_s = ran_s
         self._secrets = secrets
         self._news = asyncio.Event()
@@ -120,6 +123,7 @@ class AttemptRun:
         reading = asyncio.create_task(self._read(sandbox, nonce))
         sending = asyncio.create_task(self._send())
         stopped = asyncio.create_task(self._stopped.wait())
+        guarding = asyncio.create_task(self._guard(sandbox))
         limit = asyncio.get_running_loop().call_later(self._limit_s - self._ran_s, self.stop, "time_limit")
         try:
             await asyncio.wait({reading, sending, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -133,7 +137,7 @@ class AttemptRun:
             await sending
         finally:
             limit.cancel()
-            await _cancelled(reading, sending, stopped)
+            await _cancelled(reading, sending, stopped, guarding)
         return conclude(
             Ending(
                 exit=end,
@@ -142,6 +146,7 @@ class AttemptRun:
                 trouble=trouble,
                 stderr_line=self._hearing.stderr_line,
                 limit_s=self._limit_s,
+                disk_bytes_max=self._disk_bytes_max,
             )
         )
 
@@ -169,6 +174,10 @@ class AttemptRun:
                 loop.call_later(LINGER_S, self._linger)
             self._news.set()
         return await sandbox.wait()
+
+    async def _guard(self, sandbox: Sandbox) -> None:
+        await until_full(sandbox, bytes_max=self._disk_bytes_max)
+        self.stop("disk_full")
 
     def _linger(self) -> None:
         self.stop("lingering")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import aiohttp
 import structlog
@@ -24,6 +24,7 @@ from services.executor.container import (
     labels_of,
     name_of,
 )
+from services.executor.disk import volume_bytes
 from services.executor.docker_logs import Place, entries
 from services.executor.lines import LineSplitter
 from services.executor.runtime import Adopted, Exit, SandboxError
@@ -166,6 +167,11 @@ class DockerSandbox:
         async with _engine("docker_failed", f"The container {self._name} could not be stopped"):
             await self._container.stop(t=STOP_S)
 
+    async def used_bytes(self) -> int | None:
+        """See `Sandbox.used_bytes`."""
+        async with _engine("not_measured", f"The volume {self._name} could not be measured"):
+            return await volume_bytes(self._docker, self._name)
+
     async def read(self, name: str, *, bytes_max: int) -> bytes:
         """See `Sandbox.read`."""
         async with _engine("docker_failed", f"{name} could not be read from the container {self._name}"):
@@ -212,8 +218,7 @@ class DockerSandbox:
             try:
                 async with _engine("docker_failed", f"The container {self._name} cannot be watched"):
                     shown = await self._container.show()
-                    state: dict[str, Any] = shown["State"]
-                    return state
+                    return cast("dict[str, Any]", shown["State"])
             except SandboxError as error:
                 if error.failure.reason != "docker_unavailable" or loop.time() > deadline:
                     raise

@@ -256,6 +256,7 @@ class Executor:
             job_id=job.job_id,
             attempt=number,
             limit_s=limit_s_of(job, self._settings),
+            disk_bytes_max=self._settings.disk_bytes_max,
             ran_s=ran_s,
             secrets=self._settings.secrets,
         )

@@ -15,7 +15,7 @@ from events.job import Failure
 from events.progress import Failed, Succeeded
 from services.executor.runtime import Exit
 
-Cause: TypeAlias = Literal["cancelled", "executor_stopped", "time_limit", "lingering"]
+Cause: TypeAlias = Literal["cancelled", "executor_stopped", "time_limit", "disk_full", "lingering"]
 """Why a sandbox was stopped; ``lingering``: it had said its last word and did not end by itself."""
 
 SUBMISSION: Final = "submission.csv"
@@ -34,6 +34,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     trouble: Failure | None
     stderr_line: str
     limit_s: float
+    disk_bytes_max: int
 
 
 def conclude(ending: Ending) -> Succeeded | Failure:
@@ -52,6 +53,9 @@ def conclude(ending: Ending) -> Succeeded | Failure:
     if ending.cause == "time_limit":
         message = f"The attempt was stopped after its limit of {ending.limit_s:.0f} s."
         return Failure(reason="time_limit", message=message, retryable=False)
+    if ending.cause == "disk_full":
+        message = f"The attempt was stopped: it left more than {ending.disk_bytes_max} bytes on the disk."
+        return Failure(reason="disk_full", message=message, retryable=False)
     if ending.last_word is not None:
         said = ending.last_word
         return Failure(reason=said.reason, message=said.message, retryable=said.retryable)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from events.progress import LINE_BYTES_MAX
 from services.executor import launcher
+from services.executor.disk import folder_bytes
 from services.executor.launched import end_launcher
 from services.executor.lines import LineSplitter
 from services.executor.runtime import Exit, Facts, FileMissingError, FileRefusedError, SandboxError
@@ -205,6 +206,10 @@ class ProcessSandbox(ProcessRemains):
                 await self.wait()
         self._signal(signal.SIGKILL)
         await self.wait()
+
+    async def used_bytes(self) -> int:
+        """See `Sandbox.used_bytes`."""
+        return await asyncio.to_thread(folder_bytes, self._folder)
 
     async def read(self, name: str, *, bytes_max: int) -> bytes:
         """See `Sandbox.read`."""

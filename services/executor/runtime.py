@@ -142,6 +142,14 @@ class Sandbox(Remains, Protocol):
         """
         ...
 
+    async def used_bytes(self) -> int | None:
+        """What the attempt's files take on the disk, None where the runtime cannot say so now.
+
+        Raises:
+            SandboxError: the runtime does not answer.
+        """
+        ...
+
     async def read(self, name: str, *, bytes_max: int) -> bytes:
         """A plain file of the output folder, by a name without folders.
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 RuntimeChoice: TypeAlias = Literal["docker", "process", "auto"]
 
+DISK_BYTES_MAX: Final = 64 * 1024**3
 LOG_BYTES: Final = 256 * 1024**2
 LOG_DAYS: Final = 7
 
@@ -42,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     docker_runtime: str | None
     cpus: float
     memory_bytes: int
+    disk_bytes_max: int
     limit_s: float
     budget_s: int
     competitions_dir: Path | None
@@ -85,6 +87,7 @@ def read(environment: Environment) -> Settings:
         docker_runtime=environment.optional("PODIUM_DOCKER_RUNTIME"),
         cpus=environment.number("PODIUM_CPUS", 4, at_least=0.1),
         memory_bytes=environment.integer("PODIUM_MEMORY_BYTES", 8 * 1024**3, at_least=64 * 1024**2),
+        disk_bytes_max=environment.integer("PODIUM_DISK_BYTES_MAX", DISK_BYTES_MAX, at_least=1024**2),
         limit_s=environment.number("PODIUM_ATTEMPT_LIMIT_S", 7200, at_least=1),
         budget_s=environment.integer("PODIUM_BUDGET_S", 1800, at_least=1),
         competitions_dir=Path(competitions) if competitions else None,

@@ -13,6 +13,7 @@ import pytest
 from events.catalogue import AttemptFailed, AttemptScheduled, AttemptStarted, JobRequested
 from events.log import JobAt
 from events.memory import MemoryLog
+from services.executor import disk
 from services.executor.container import docker_facts
 from services.executor.docker import DockerRuntime
 from services.executor.loop import Executor
@@ -41,6 +42,12 @@ def tell(**facts):
 def ids():
     lines = Path("/proc/self/status").read_text().splitlines()
     return {line.split(":")[0]: line.split(":")[1].split() for line in lines}
+"""
+
+FILLING = """
+for number in range(10**6):
+    (output / f"{number}").write_bytes(os.urandom(2**20))
+    time.sleep(0.02)
 """
 
 
@@ -231,13 +238,15 @@ if os.getpid() == 1:
     assert 0.05 < said["used"] < 0.9
 
 
-async def test_a_job_that_takes_too_much_memory_or_time_says_which(
-    runtime: DockerRuntime, tmp_path: Path
+async def test_a_job_that_takes_too_much_memory_time_or_disk_says_which(
+    runtime: DockerRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log, jobs = MemoryLog(), {name: uuid4().hex for name in ("memory", "time")}
+    log, jobs = MemoryLog(), {name: uuid4().hex for name in ("memory", "time", "disk")}
+    monkeypatch.setattr(disk, "CHECK_S", 0.5)
     for name, body in (
         ("memory", "held = [os.urandom(2**22) for _ in range(1000)]"),
         ("time", "signal.signal(15, signal.SIG_IGN)\nwhile True: pass"),
+        ("disk", FILLING),
     ):
         public = tmp_path / "competitions" / name / "public"
         public.mkdir(parents=True)
@@ -251,13 +260,14 @@ async def test_a_job_that_takes_too_much_memory_or_time_says_which(
         )
         sequence = await log.append(requested, expect=JobAt(sequence=0))
         await log.append(AttemptScheduled(job_id=jobs[name], attempt=1), expect=JobAt(sequence=sequence))
-    async with running_here(Executor(log, runtime, MemoryStore(), settings(tmp_path))) as executor:
+    given = settings(tmp_path, disk_bytes_max=64 * 2**20)
+    async with running_here(Executor(log, runtime, MemoryStore(), given)) as executor:
         ended = {name: (await until(log, job, AttemptFailed))[-1] for name, job in jobs.items()}
         async with asyncio.timeout(20):
             while executor.running:
                 await asyncio.sleep(0.05)
     reasons = {name: event.reason for name, event in ended.items() if isinstance(event, AttemptFailed)}
-    assert reasons == {"memory": "out_of_memory", "time": "time_limit"}
+    assert reasons == {"memory": "out_of_memory", "time": "time_limit", "disk": "disk_full"}
     started = (await events_of(log, jobs["memory"]))[2]
     assert isinstance(started, AttemptStarted)
     host_cpus = (await runtime._docker.system.info())["NCPU"]

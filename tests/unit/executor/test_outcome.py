@@ -30,6 +30,7 @@ def ending(**known: object) -> Ending:
         "trouble": None,
         "stderr_line": "",
         "limit_s": 7200.0,
+        "disk_bytes_max": 10**9,
     }
     return Ending(**(nothing | known))
 
@@ -64,6 +65,7 @@ def test_a_reported_success_counts_however_the_process_ended(known: dict[str, ob
         ({"exit": code(137, out_of_memory=True), "last_word": BADLY}, "rules_not_accepted", False),
         ({"exit": code(143), "cause": "time_limit"}, "time_limit", False),
         ({"exit": code(1), "cause": "time_limit", "last_word": BADLY}, "time_limit", False),
+        ({"exit": code(143), "cause": "disk_full", "last_word": BADLY}, "disk_full", False),
         ({"exit": code(143), "cause": "executor_stopped"}, "executor_stopped", True),
         ({"exit": code(1), "cause": "executor_stopped", "last_word": BADLY}, "executor_stopped", True),
         ({"exit": code(143), "cause": "cancelled"}, "cancelled", False),
