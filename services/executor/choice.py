@@ -12,6 +12,7 @@ from aiodocker.exceptions import DockerError
 
 from services.executor.container import docker_facts
 from services.executor.docker import DockerRuntime
+from services.executor.egress_gates import Gates
 from services.executor.openmp import library_folder
 from services.executor.process import ProcessRuntime, process_facts
 from services.runc import runc_is_safe
@@ -60,6 +61,7 @@ async def choose(settings: Settings) -> tuple[DockerRuntime | ProcessRuntime, Do
         image=settings.image,
         executor=settings.executor,
         facts=facts,
+        gates=Gates(settings.work_dir / "egress" / settings.executor),
         oci_runtime=settings.docker_runtime,
     )
     return runtime, docker

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from services.executor.egress_gates import SOCKET
 from services.executor.runtime import Facts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from services.executor.runtime import SandboxSpec
 
 OUTPUT: Final = "/output"
 DATA: Final = "/data"
 WORK: Final = "/output/work"
+EGRESS: Final = "/run/podium"
+EGRESS_VARIABLE: Final = "PODIUM_EGRESS_SOCKET"
 STOP_S: Final = 5
 LABEL_JOB: Final = "podium.job_id"
 LABEL_ATTEMPT: Final = "podium.attempt"
@@ -50,11 +56,22 @@ def labels_of(spec: SandboxSpec, executor: str) -> dict[str, str]:
     return {LABEL_JOB: spec.job_id, LABEL_ATTEMPT: str(spec.attempt), LABEL_EXECUTOR: executor}
 
 
+def variables_of(config: Mapping[str, Any]) -> dict[str, str]:
+    """The environment of a container, of the request for it or of what the Engine says of it."""
+    return dict(variable.split("=", 1) for variable in config["Env"])
+
+
 def container_config(
-    spec: SandboxSpec, *, image: str, executor: str, oci_runtime: str | None = None
+    spec: SandboxSpec,
+    *,
+    image: str,
+    executor: str,
+    oci_runtime: str | None = None,
+    egress: Path | None = None,
 ) -> dict[str, Any]:
     """The body of a request to create the container; the user is the image's own.
 
+    No container has a network.  `egress` is the folder with the socket of its way out, None: there is none.
     `oci_runtime` is what the Engine runs it with (``runsc``, say), None for the Engine's default.
     /output is a volume and not the writable layer: the root is read-only, and a volume can still be read
     once the container has ended.
@@ -64,6 +81,10 @@ def container_config(
     if spec.data_dir is not None:
         folders["PODIUM_DATA_DIR"] = DATA
         mounts.append({"Type": "bind", "Source": str(spec.data_dir), "Target": DATA, "ReadOnly": True})
+    if egress is not None:
+        folders[EGRESS_VARIABLE] = f"{EGRESS}/{SOCKET}"
+        # A socket can be connected to on a mount that nothing can be written to.
+        mounts.append({"Type": "bind", "Source": str(egress), "Target": EGRESS, "ReadOnly": True})
     return {
         "Image": image,
         "Env": [f"{name}={value}" for name, value in {**spec.variables, **folders}.items()],
@@ -87,7 +108,7 @@ def container_config(
             "Mounts": mounts,
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges:true"],
-            "NetworkMode": "bridge" if spec.network else "none",
+            "NetworkMode": "none",
             # The agent is the first process: Docker's init would hold the agent's keys in an environment
             # that a script of the same user can read.
             "Init": False,

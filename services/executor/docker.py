@@ -15,6 +15,7 @@ from aiodocker.volumes import DockerVolume
 from events.progress import NONCE_VARIABLE
 from services.executor.archive import plain_file
 from services.executor.container import (
+    EGRESS_VARIABLE,
     LABEL_ATTEMPT,
     LABEL_EXECUTOR,
     LABEL_JOB,
@@ -23,9 +24,11 @@ from services.executor.container import (
     container_config,
     labels_of,
     name_of,
+    variables_of,
 )
 from services.executor.disk import volume_bytes
 from services.executor.docker_logs import Place, entries
+from services.executor.egress import allow_list
 from services.executor.lines import LineSplitter
 from services.executor.runtime import Adopted, Exit, SandboxError
 
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from aiodocker import Docker
     from aiodocker.containers import DockerContainer
 
+    from services.executor.egress_gates import Gates
     from services.executor.runtime import Facts, SandboxSpec, StreamName
 
 _CALL_S: Final = 60.0
@@ -48,13 +52,22 @@ _log = structlog.get_logger(__name__)
 
 class DockerRuntime:
     """A `services.executor.runtime.Runtime` over an Engine; `executor` goes into all labels,
-    `oci_runtime` is the Engine's name of what runs containers (None: its default).
+    `gates` lead out those that may connect somewhere, `oci_runtime` is the Engine's name of what runs
+    containers (None: its default).
     """
 
     def __init__(
-        self, docker: Docker, *, image: str, executor: str, facts: Facts, oci_runtime: str | None = None
+        self,
+        docker: Docker,
+        *,
+        image: str,
+        executor: str,
+        facts: Facts,
+        gates: Gates,
+        oci_runtime: str | None = None,
     ) -> None:
         self._docker = docker
+        self._gates = gates
         self._image = image
         self._oci_runtime = oci_runtime
         self._executor = executor
@@ -69,10 +82,15 @@ class DockerRuntime:
         """See `Runtime.start`."""
         name, labels = name_of(spec), labels_of(spec, self._executor)
         config = container_config(
-            spec, image=self._image, executor=self._executor, oci_runtime=self._oci_runtime
+            spec,
+            image=self._image,
+            executor=self._executor,
+            oci_runtime=self._oci_runtime,
+            egress=self._gates.mounted(name) if spec.network else None,
         )
-        sandbox = DockerSandbox(self._docker, name, spec.job_id, spec.attempt)
+        sandbox = DockerSandbox(self._docker, name, spec.job_id, spec.attempt, gates=self._gates)
         try:
+            await sandbox.let_out(variables_of(config))
             async with _engine("start_failed", f"The container of {name} could not be started"):
                 await self._docker.volumes.create(  # type: ignore[no-untyped-call] # the client's own
                     {"Name": name, "Labels": labels}
@@ -95,7 +113,9 @@ class DockerRuntime:
         named = {container["Names"][0].lstrip("/"): container["Labels"] for container in containers}
         named |= {volume["Name"]: volume["Labels"] for volume in listed["Volumes"] or ()}
         return [
-            DockerSandbox(self._docker, name, labels[LABEL_JOB], int(labels[LABEL_ATTEMPT]))
+            DockerSandbox(
+                self._docker, name, labels[LABEL_JOB], int(labels[LABEL_ATTEMPT]), gates=self._gates
+            )
             for name, labels in sorted(named.items())
             if LABEL_JOB in labels and LABEL_ATTEMPT in labels
         ]
@@ -111,10 +131,11 @@ class DockerRuntime:
 
 
 class DockerSandbox:
-    """A container and its volume, both of one name; a `services.executor.runtime.Sandbox`."""
+    """A container, its volume and its way out, all of one name; a `services.executor.runtime.Sandbox`."""
 
-    def __init__(self, docker: Docker, name: str, job_id: str, attempt: int) -> None:
+    def __init__(self, docker: Docker, name: str, job_id: str, attempt: int, *, gates: Gates) -> None:
         self._docker = docker
+        self._gates = gates
         self._name = name
         self._job_id = job_id
         self._attempt = attempt
@@ -145,6 +166,9 @@ class DockerSandbox:
             try:
                 async for stream, stamp, data in self._entries(place.since):
                     if place.is_new(stamp):
+                        # Before the container's own line: what was refused is then not its last word.
+                        for refused in self._gates.take(self._name):
+                            yield "stdout", refused.encode()
                         for line in splitters[stream].feed(data):
                             yield stream, line
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -152,6 +176,8 @@ class DockerSandbox:
                 running = True
                 await asyncio.sleep(_PAUSE_S)
             place.resume()
+        for refused in self._gates.take(self._name):
+            yield "stdout", refused.encode()
         for stream, splitter in splitters.items():
             for line in splitter.flush():
                 yield stream, line
@@ -189,9 +215,10 @@ class DockerSandbox:
                 if error.status != 404:
                     raise
                 return None
-        given = dict(variable.split("=", 1) for variable in shown["Config"]["Env"])
+        given = variables_of(shown["Config"])
         if shown["State"]["Status"] == "created" or NONCE_VARIABLE not in given:
             return None
+        await self.let_out(given)
         return Adopted(sandbox=self, nonce=given[NONCE_VARIABLE])
 
     async def remove(self) -> None:
@@ -200,6 +227,25 @@ class DockerSandbox:
             await _unless_missing(self._container.delete(force=True, v=True))
             volume = DockerVolume(self._docker, self._name)  # type: ignore[no-untyped-call] # the client's own
             await _unless_missing(volume.delete(force=True))  # type: ignore[no-untyped-call] # the client's own
+        try:
+            await self._gates.remove(self._name)
+        except OSError as error:
+            message = f"The way out of {self._name} could not be removed: {error}"
+            raise SandboxError("not_removed", message, retryable=True) from error
+
+    async def let_out(self, variables: dict[str, str]) -> None:
+        """Open the container's way out, where its variables say that it has one.
+
+        Raises:
+            SandboxError: it cannot be opened.
+        """
+        if EGRESS_VARIABLE not in variables:
+            return
+        try:
+            await self._gates.open(self._name, allow_list(variables))
+        except OSError as error:
+            message = f"The way out of {self._name} could not be opened: {error}"
+            raise SandboxError("egress_failed", message, retryable=True) from error
 
     async def _entries(self, since: str) -> AsyncIterator[tuple[StreamName, str, bytes]]:
         url = f"{self._docker.docker_host}/{self._docker.api_version}/containers/{self._name}/logs"

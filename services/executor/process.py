@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
     from services.executor.runtime import SandboxSpec, StreamName
 
-NOTE: Final = "no container: the agent runs as this user, with no isolation and no limit on CPU or memory"
+NOTE: Final = (
+    "no container: the agent runs as this user, with no isolation and no limit on CPU, memory or network"
+)
 _OWNER: Final = "executor"
 _PID_FILE: Final = "launcher.pid"
 _TERM_S: Final = launcher.TERM_S + 2.0

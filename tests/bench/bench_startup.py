@@ -25,6 +25,7 @@ from events.jetstream import JetStreamLog, ensure_stream
 from services.artifacts import ArtifactStore, ensure_bucket
 from services.executor.container import docker_facts
 from services.executor.docker import DockerRuntime
+from services.executor.egress_gates import Gates
 from services.executor.loop import Executor
 from services.logstream import LogLines, ensure_log_stream
 from tests.servers import NatsServer
@@ -90,7 +91,13 @@ async def executing(folder: Path, image: str) -> AsyncIterator[JetStreamLog]:
         facts = docker_facts(
             cpus=1, memory_bytes=2**30, host_cpus=host["NCPU"], host_memory_bytes=host["MemTotal"]
         )
-        runtime = DockerRuntime(docker, image=image, executor=given.executor, facts=facts)
+        runtime = DockerRuntime(
+            docker,
+            image=image,
+            executor=given.executor,
+            facts=facts,
+            gates=Gates(given.work_dir / "egress"),
+        )
         log = JetStreamLog(connection, source="bench")
         executor = Executor(log, runtime, ArtifactStore(js), given, lines=LogLines(connection))
         running = asyncio.create_task(executor.run())

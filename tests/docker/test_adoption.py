@@ -31,6 +31,7 @@ from services.artifacts import ensure_bucket
 from services.executor import loop
 from services.executor.container import LABEL_ATTEMPT, LABEL_EXECUTOR, LABEL_JOB, docker_facts
 from services.executor.docker import DockerRuntime
+from services.executor.egress_gates import Gates
 from services.executor.loop import Executor
 from services.logstream import LogLines
 from tests.secrecy import CANARY, TELLING, all_stored
@@ -188,6 +189,7 @@ async def test_only_sandboxes_of_this_executor_whose_attempts_are_over_are_swept
         image=scripted_image,
         executor=mine,
         facts=docker_facts(cpus=1, memory_bytes=2**27, host_cpus=1, host_memory_bytes=2**27),
+        gates=Gates(tmp_path / "egress"),
     )
     async with made(
         docker,

@@ -18,6 +18,7 @@ from events.log import JobAt
 from events.memory import MemoryLog
 from services.executor.container import docker_facts
 from services.executor.docker import DockerRuntime, DockerSandbox
+from services.executor.egress_gates import Gates
 from services.executor.loop import Executor
 from services.executor.runtime import FileMissingError, FileRefusedError, SandboxError, SandboxSpec
 from tests.unit.executor.stage import PRELUDE, MemoryStore, agent, schedule, settings, until
@@ -31,12 +32,18 @@ MEMORY_BYTES = 128 * 1024**2
 
 
 @pytest.fixture
-async def runtime(docker: Docker, scripted_image: str) -> AsyncIterator[DockerRuntime]:
+async def runtime(docker: Docker, scripted_image: str, tmp_path: Path) -> AsyncIterator[DockerRuntime]:
     system = await docker.system.info()
     facts = docker_facts(
         cpus=64, memory_bytes=MEMORY_BYTES, host_cpus=system["NCPU"], host_memory_bytes=system["MemTotal"]
     )
-    runtime = DockerRuntime(docker, image=scripted_image, executor=f"test-{uuid4().hex}", facts=facts)
+    runtime = DockerRuntime(
+        docker,
+        image=scripted_image,
+        executor=f"test-{uuid4().hex}",
+        facts=facts,
+        gates=Gates(tmp_path / "egress"),
+    )
     yield runtime
     for left in await runtime.find():
         await left.remove()
@@ -154,7 +161,13 @@ os.mkfifo(output / "pipe")
 async def test_a_missing_image_says_what_to_do(
     docker: Docker, runtime: DockerRuntime, tmp_path: Path
 ) -> None:
-    other = DockerRuntime(docker, image="podium-absent:none", executor=uuid4().hex, facts=runtime.facts)
+    other = DockerRuntime(
+        docker,
+        image="podium-absent:none",
+        executor=uuid4().hex,
+        facts=runtime.facts,
+        gates=Gates(tmp_path / "absent"),
+    )
     with pytest.raises(SandboxError) as caught:
         await other.start(spec_of(runtime, tmp_path, "pass"))
     assert caught.value.failure.reason == "image_missing"
@@ -186,7 +199,11 @@ async def test_a_connection_that_breaks_costs_no_line_and_doubles_none(
     proxy = tmp_path / "proxy.sock"
     async with cutting_proxy(daemon, proxy) as cut, Docker(url=f"unix://{proxy}") as through:
         proxied = DockerRuntime(
-            through, image=runtime._image, executor=runtime._executor, facts=runtime.facts
+            through,
+            image=runtime._image,
+            executor=runtime._executor,
+            facts=runtime.facts,
+            gates=runtime._gates,
         )
         sandbox = await proxied.start(spec_of(runtime, tmp_path, body))
         seen = []

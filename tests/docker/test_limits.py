@@ -16,6 +16,7 @@ from events.memory import MemoryLog
 from services.executor import disk
 from services.executor.container import docker_facts
 from services.executor.docker import DockerRuntime
+from services.executor.egress_gates import Gates
 from services.executor.loop import Executor
 from services.executor.runtime import SandboxSpec
 from tests.unit.executor.stage import PRELUDE, MemoryStore, agent, events_of, running_here, settings, until
@@ -52,12 +53,18 @@ for number in range(10**6):
 
 
 @pytest.fixture
-async def runtime(docker: Docker, scripted_image: str) -> AsyncIterator[DockerRuntime]:
+async def runtime(docker: Docker, scripted_image: str, tmp_path: Path) -> AsyncIterator[DockerRuntime]:
     system = await docker.system.info()
     facts = docker_facts(
         cpus=64, memory_bytes=2**29, host_cpus=system["NCPU"], host_memory_bytes=system["MemTotal"]
     )
-    runtime = DockerRuntime(docker, image=scripted_image, executor=f"limits-{uuid4().hex}", facts=facts)
+    runtime = DockerRuntime(
+        docker,
+        image=scripted_image,
+        executor=f"limits-{uuid4().hex}",
+        facts=facts,
+        gates=Gates(tmp_path / "egress"),
+    )
     yield runtime
     for left in await runtime.find():
         await left.remove()
@@ -129,7 +136,13 @@ async def test_a_set_user_id_program_gains_nothing(
         plain = ["docker", "run", "--rm", "--network=none", "--entrypoint=/usr/bin/id-of-root", image, "-u"]
         elsewhere = await asyncio.to_thread(subprocess.run, plain, check=True, capture_output=True)
         assert elsewhere.stdout == b"0\n", "the program is one that makes root of an ordinary user"
-        there = DockerRuntime(runtime._docker, image=image, executor=runtime._executor, facts=runtime.facts)
+        there = DockerRuntime(
+            runtime._docker,
+            image=image,
+            executor=runtime._executor,
+            facts=runtime.facts,
+            gates=runtime._gates,
+        )
         body = "tell(user=subprocess.run(['/usr/bin/id-of-root', '-u'], capture_output=True).stdout.decode())"
         assert await told(there, tmp_path, body) == {"user": "10001\n"}
     finally:

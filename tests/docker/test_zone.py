@@ -13,6 +13,7 @@ import pytest
 
 from services.executor.container import docker_facts
 from services.executor.docker import DockerRuntime
+from services.executor.egress_gates import Gates
 from services.executor.runtime import SandboxSpec
 from tests.attacks.claims import ATTACKS, SECONDS, assert_held
 
@@ -33,9 +34,15 @@ os.execv("/opt/venv/bin/python", ["/opt/venv/bin/python", "-P", "/data/driver.py
 
 
 @pytest.fixture
-async def runtime(docker: Docker, scripted_image: str) -> AsyncIterator[DockerRuntime]:
+async def runtime(docker: Docker, scripted_image: str, tmp_path: Path) -> AsyncIterator[DockerRuntime]:
     facts = docker_facts(cpus=2, memory_bytes=2**29, host_cpus=2, host_memory_bytes=2**40)
-    runtime = DockerRuntime(docker, image=scripted_image, executor=f"zone-{uuid4().hex}", facts=facts)
+    runtime = DockerRuntime(
+        docker,
+        image=scripted_image,
+        executor=f"zone-{uuid4().hex}",
+        facts=facts,
+        gates=Gates(tmp_path / "egress"),
+    )
     yield runtime
     for left in await runtime.find():
         await left.remove()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from cli.grading import grade
 from tests.e2e.conftest import BUNDLED
 from tests.e2e.stack import running
@@ -66,6 +68,38 @@ def test_a_url_becomes_a_graded_submission(home: Path, database_url: str) -> Non
     assert 0 < calls[0]["dollars"] == view["dollars"] < 0.05
     graded = grade(BUNDLED / SLUG, submission)
     assert graded.score > 0.72
+
+
+@pytest.mark.docker
+def test_a_container_without_a_network_does_the_same_through_its_executor(
+    home: Path, database_url: str, docker_image: str
+) -> None:
+    with (
+        kaggle() as local_kaggle,
+        AnthropicServer(Script(text=json.dumps(ADVICE))) as claude,
+        running(
+            home,
+            database_url,
+            PODIUM_RUNTIME="docker",
+            PODIUM_AGENT_IMAGE=docker_image,
+            PODIUM_EXECUTOR_ID="e2e-egress",
+            KAGGLE_API_ENDPOINT=local_kaggle.url,
+            KAGGLE_USERNAME="someone",
+            KAGGLE_KEY="a-key",
+            ANTHROPIC_BASE_URL=claude.url,
+            ANTHROPIC_API_KEY="sk-test",
+        ) as stack,
+    ):
+        job = stack.http.post("/run", json={"kaggle_url": URL, "budget_s": 120}).json()["job_id"]
+        view = stack.wait_ended(job, timeout_s=110)
+        assert view["status"] == "success", view["error"]
+        submission = stack.http.get(f"/jobs/{job}/files/submission.csv").content
+        plan = stack.http.get(f"/jobs/{job}/files/plan.json").json()
+        lines = stack.http.get(f"/jobs/{job}/logs").text
+    assert any("train.csv" in request.path for request in local_kaggle.requests)
+    assert (len(claude.bodies), plan["folds"]) == (1, 4)
+    assert "egress refused" not in lines
+    assert grade(BUNDLED / SLUG, submission).score > 0.72
 
 
 def test_rules_that_were_not_accepted_end_the_job_at_once_and_name_the_page(

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from services.executor.choice import RuntimeChoiceError, choose
 from services.executor.container import docker_facts
 from services.executor.docker import DockerRuntime
+from services.executor.egress_gates import Gates
 from services.executor.process import NOTE, ProcessRuntime
 from services.executor.runtime import SandboxError, SandboxSpec
 from tests.unit.executor.stage import settings
@@ -42,7 +43,7 @@ async def test_a_daemon_that_is_gone_fails_an_attempt_for_another_try(tmp_path: 
         job_id="a", attempt=1, variables={}, data_dir=None, cpus=1, memory_bytes=1, network=False
     )
     async with Docker(url=f"unix://{tmp_path}/absent.sock") as docker:
-        runtime = DockerRuntime(docker, image="i", executor="e", facts=facts)
+        runtime = DockerRuntime(docker, image="i", executor="e", facts=facts, gates=Gates(tmp_path))
         for call in (runtime.start(spec), runtime.find()):
             with pytest.raises(SandboxError) as caught:
                 await call

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from services.executor.archive import path_stat
 from services.executor.choice import runc_is_safe
-from services.executor.container import container_config, docker_facts
+from services.executor.container import container_config, docker_facts, variables_of
 from services.executor.docker_logs import Place, entries
 from services.executor.runtime import SandboxSpec
 
@@ -48,11 +48,21 @@ def test_a_container_can_do_no_more_than_it_needs() -> None:
     }
 
 
-def test_a_download_needs_a_network_and_no_folder() -> None:
-    config = container_config(replace(SPEC, data_dir=None, network=True), image="i", executor="e")
-    assert config["HostConfig"]["NetworkMode"] == "bridge"
-    assert [mount["Type"] for mount in config["HostConfig"]["Mounts"]] == ["volume"]
-    assert not any(entry.startswith("PODIUM_DATA_DIR") for entry in config["Env"])
+def test_what_downloads_has_no_network_either_but_a_socket_and_no_data() -> None:
+    spec = replace(SPEC, data_dir=None, network=True)
+    config = container_config(spec, image="i", executor="e", egress=Path("/w/egress/podium-j-2/socket"))
+    assert config["HostConfig"]["NetworkMode"] == "none"
+    assert config["HostConfig"]["Mounts"][1:] == [
+        {
+            "Type": "bind",
+            "Source": "/w/egress/podium-j-2/socket",
+            "Target": "/run/podium",
+            "ReadOnly": True,
+        }
+    ]
+    given = variables_of(config)
+    assert given["PODIUM_EGRESS_SOCKET"] == "/run/podium/proxy.sock"
+    assert "PODIUM_DATA_DIR" not in given
 
 
 def test_the_engine_runs_it_with_its_default_unless_told() -> None:

@@ -1,0 +1,143 @@
+"""Ways out of containers that have no network: for each a socket in a folder that is mounted into it.
+
+    <folder>/<container>/socket/proxy.sock    the container sees this folder and nothing beside it
+    <folder>/<container>/refused              what was refused, a line each, for an executor that comes after
+
+The socket can be made anew in the same folder, so a container finds the next executor where the last one was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import sys
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from services.executor.egress_proxy import HEAD_BYTES_MAX, Proxy
+
+if TYPE_CHECKING:
+    from asyncio import Server
+    from pathlib import Path
+
+    from services.executor.egress import AllowList
+
+SOCKET: Final = "proxy.sock"
+TOLD_MAX: Final = 200
+
+_log = structlog.get_logger(__name__)
+
+
+class Gate:
+    """One container's way out, open until it is closed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._name = folder.name
+        self._refused = folder / "refused"
+        self._told = self._refused.read_text().splitlines() if self._refused.exists() else []
+        self._taken = 0
+        self._proxy: Proxy | None = None
+        self._server: Server | None = None
+
+    async def open(self, listening: socket.socket, allowed: AllowList) -> None:
+        """Serve who connects, as far as it is allowed."""
+        self._proxy = Proxy(allowed, tell=self._tell)
+        self._server = await asyncio.start_unix_server(self._proxy.take, sock=listening, limit=HEAD_BYTES_MAX)
+
+    def take(self) -> list[str]:
+        """What was refused since the last call, at first since the container's start; as log lines."""
+        new, self._taken = self._told[self._taken :], len(self._told)
+        return new
+
+    async def close(self) -> None:
+        """End all connections and serve no more."""
+        if self._server is not None:
+            self._server.close()
+        if self._proxy is not None:
+            await self._proxy.close()
+            sent, received = self._proxy.sent_bytes, self._proxy.received_bytes
+            _log.info("egress_closed", container=self._name, sent_bytes=sent, received_bytes=received)
+
+    def _tell(self, what: str) -> None:
+        if len(self._told) >= TOLD_MAX:
+            return
+        _log.warning("egress_refused", container=self._name, what=what)
+        last = len(self._told) == TOLD_MAX - 1
+        line = f"egress refused: {'more than is told here' if last else what}"
+        self._told.append(line)
+        with self._refused.open("a") as file:
+            file.write(f"{line}\n")
+
+
+class Gates:
+    """The ways out of one executor's containers, by the containers' names; `folder` is its alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[str, Gate] = {}
+
+    def mounted(self, name: str) -> Path:
+        """The folder that a container finds its socket in."""
+        return self._folder / name / "socket"
+
+    async def open(self, name: str, allowed: AllowList) -> None:
+        """Let a container out where that is allowed; also one that an earlier executor let out.
+
+        Raises:
+            OSError: its folder or its socket cannot be made.
+        """
+        # Others on this machine do not get past this folder; a container sees only the one inside.
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        mounted = self.mounted(name)
+        mounted.mkdir(parents=True, exist_ok=True)
+        mounted.chmod(0o755)
+        gate = Gate(mounted.parent)
+        await gate.open(_listening(mounted), allowed)
+        self._open[name] = gate
+
+    def take(self, name: str) -> list[str]:
+        """See `Gate.take`; nothing for a container without a gate."""
+        return self._open[name].take() if name in self._open else []
+
+    async def remove(self, name: str) -> None:
+        """Close the way out and forget what it refused; nothing happens where there is none.
+
+        Raises:
+            OSError: something of it is still there.
+        """
+        if (gate := self._open.pop(name, None)) is not None:
+            await gate.close()
+        if (self._folder / name).exists():
+            shutil.rmtree(self._folder / name)
+
+    def names(self) -> list[str]:
+        """The containers that a folder is there for."""
+        return sorted(path.name for path in self._folder.iterdir()) if self._folder.exists() else []
+
+
+def _listening(folder: Path) -> socket.socket:
+    """A socket in the folder that every user may connect to: the container's is another than this one."""
+    (folder / SOCKET).unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _bind(listening, folder)
+        (folder / SOCKET).chmod(0o666)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _bind(listening: socket.socket, folder: Path) -> None:
+    """A socket's path may have 107 bytes, which a work folder's soon has; a descriptor's path is short."""
+    if sys.platform != "linux":
+        listening.bind(str(folder / SOCKET))
+        return
+    opened = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    try:
+        listening.bind(f"/proc/self/fd/{opened}/{SOCKET}")
+    finally:
+        os.close(opened)
