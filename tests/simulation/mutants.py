@@ -241,6 +241,8 @@ MUTANTS: Final[dict[Callable[[pytest.MonkeyPatch], None], set[str]]] = {
 _BUSY: Final = Shape(jobs=30, running_max=6, slots=3, chaos_s=60)
 
 AIMED: Final[dict[Callable[[pytest.MonkeyPatch], None], Shape]] = {
+    schedules_before_it_sees: replace(_BUSY, fault_every_s=1.0, faults=frozenset({"lag"})),
+    lets_lost_attempts_run: replace(_BUSY, fault_every_s=1.0, faults=frozenset({"deaf"})),
     leaves_orphans: replace(_BUSY, fault_every_s=1.5, faults=frozenset({"crash", "lag"})),
     adopts_by_an_old_reading: replace(_BUSY, fault_every_s=0.5, faults=frozenset({"crash", "stale"})),
 }
