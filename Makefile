@@ -1,6 +1,6 @@
 # `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types format image lock bench screenshots chaos clean
+.PHONY: help demo up test lint types format image lock simulate bench screenshots chaos clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -52,6 +52,10 @@ bench: $(VENV)/.dev-ready ## measure how fast the parts are
 
 chaos: $(VENV)/.dev-ready ## kill and pause every part at random while jobs run, and judge what is left
 	$(BIN)/python -m tests.chaos
+
+STEPS ?= 1000000
+simulate: $(VENV)/.dev-ready ## run the real services on virtual time, with faults: make simulate STEPS=1000000
+	$(BIN)/python -m tests.simulation --steps $(STEPS)
 
 screenshots: $(VENV)/.dev-ready ## take pictures of the page, into .podium/screenshots
 	@$(BIN)/python -m tests.browser.screenshots
