@@ -90,11 +90,12 @@ class DockerRuntime:
         )
         sandbox = DockerSandbox(self._docker, name, spec.job_id, spec.attempt, gates=self._gates)
         try:
-            await sandbox.let_out(variables_of(config))
             async with _engine("start_failed", f"The container of {name} could not be started"):
                 await self._docker.volumes.create(  # type: ignore[no-untyped-call] # the client's own
                     {"Name": name, "Labels": labels}
                 )
+                # After the volume, by which `find` finds what an executor that dies here leaves.
+                await sandbox.let_out(variables_of(config))
                 container = await self._docker.containers.create(config, name=name)
                 await container.start()
         except SandboxError as error:
@@ -223,15 +224,14 @@ class DockerSandbox:
 
     async def remove(self) -> None:
         """See `Remains.remove`."""
+        try:
+            await self._gates.remove(self._name)
+        except OSError as error:
+            raise SandboxError("not_removed", f"The way out is left: {error}", retryable=True) from error
         async with _engine("not_removed", f"The container {self._name} could not be removed"):
             await _unless_missing(self._container.delete(force=True, v=True))
             volume = DockerVolume(self._docker, self._name)  # type: ignore[no-untyped-call] # the client's own
             await _unless_missing(volume.delete(force=True))  # type: ignore[no-untyped-call] # the client's own
-        try:
-            await self._gates.remove(self._name)
-        except OSError as error:
-            message = f"The way out of {self._name} could not be removed: {error}"
-            raise SandboxError("not_removed", message, retryable=True) from error
 
     async def let_out(self, variables: dict[str, str]) -> None:
         """Open the container's way out, where its variables say that it has one.

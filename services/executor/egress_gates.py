@@ -113,10 +113,6 @@ class Gates:
         if (self._folder / name).exists():
             shutil.rmtree(self._folder / name)
 
-    def names(self) -> list[str]:
-        """The containers that a folder is there for."""
-        return sorted(path.name for path in self._folder.iterdir()) if self._folder.exists() else []
-
 
 def _listening(folder: Path) -> socket.socket:
     """A socket in the folder that every user may connect to: the container's is another than this one."""
