@@ -12,7 +12,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from agent.last_word import TOO_LATE
 from events.progress import ModelEvaluated, Succeeded, decode_line
 from tests.unit.agent.test_solve import NONCE, agent_process, public
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 BUSY = 4
 BUSY_S = 40
+OVERLOADED = 6  # runnable processes over a minute: these tests alone come to about half
 
 
 @pytest.fixture
@@ -63,22 +63,20 @@ def solved(tmp_path: Path, data_dir: Path, budget_s: int) -> tuple[Succeeded, li
     spoken = [decode_line(each + b"\n", nonce=NONCE) for each in out.splitlines()]
     said = [each.message for each in spoken if each is not None]
     last = said[-1]
-    if last == TOO_LATE and os.getloadavg()[0] > 2 * BUSY:
+    models = [each.model for each in said if isinstance(each, ModelEvaluated)]
+    if (not models or "constant" in models) and os.getloadavg()[0] > OVERLOADED:
         pytest.skip("in time, but others keep this machine too busy to ask for more")
     assert isinstance(last, Succeeded), err.decode()
-    models = [each.model for each in said if isinstance(each, ModelEvaluated)]
     return last, models, pl.read_csv(tmp_path / "out" / "submission.csv", infer_schema=False)
 
 
 @pytest.mark.usefixtures("load")
 @pytest.mark.parametrize(
     ("name", "column", "budget_s"),
-    [("titanic-passenger-survival", "Survived", 25), ("handwritten-digit-pixels", "label", 30)],
+    [("titanic-passenger-survival", "Survived", 25), ("handwritten-digit-pixels", "Label", 30)],
 )
 def test_a_busy_machine_gets_a_model_in_time(tmp_path: Path, name: str, column: str, budget_s: int) -> None:
     last, models, submitted = solved(tmp_path, public(name), budget_s)
-    if os.getloadavg()[0] > 2 * BUSY:
-        pytest.skip("in time, but others keep this machine too busy to ask for more")
     assert "constant" not in models
     assert submitted[column].n_unique() > 1
     assert last.score > 0.7
