@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from agent.deadline import Deadline, process_started
 from agent.errors import CompetitionError
 from agent.last_word import LastWord
-from agent.relay import lead_out
-from agent.settings import Settings, read_settings
+from agent.settings import EGRESS_VARIABLE, Settings, read_settings
 from agent.solve import solve
 from agent.speech import speaker
 from events.progress import NONCE_VARIABLE, Failed
@@ -35,7 +34,10 @@ def main() -> int:
     say = speaker(voice, nonce=os.environ.pop(NONCE_VARIABLE, ""))
     last = LastWord(say)
     try:
-        lead_out(os.environ)
+        if EGRESS_VARIABLE in os.environ:
+            from agent.relay import lead_out  # noqa: PLC0415 - slow to import, not always needed
+
+            lead_out(os.environ)
         settings = read_settings(os.environ)
         deadline = Deadline(at=process_started() + settings.budget_s, budget_s=settings.budget_s)
         last.watch(deadline.last_word_at(), _leave)

@@ -12,11 +12,12 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Final
 
+from agent.settings import EGRESS_VARIABLE
+
 if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
     from collections.abc import MutableMapping
 
-VARIABLE: Final = "PODIUM_EGRESS_SOCKET"
 _AWAY_MAX_S: Final = 60.0
 """How long an executor may be away that is started again."""
 _PAUSE_S: Final = 0.25
@@ -28,7 +29,7 @@ def lead_out(environment: MutableMapping[str, str]) -> None:
 
     Everything goes through it, whatever a NO_PROXY says: there is no other way.
     """
-    path = environment.pop(VARIABLE, "")
+    path = environment.pop(EGRESS_VARIABLE, "")
     if not path:
         return
     listening = socket.create_server(("127.0.0.1", 0))

@@ -12,6 +12,9 @@ from agent.errors import CompetitionError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+EGRESS_VARIABLE = "PODIUM_EGRESS_SOCKET"
+"""Names the executor's socket where the agent has no network but by it."""
+
 BUDGET_S_MIN = 20.0
 """Below this not even the libraries' imports and one small model fit."""
 
