@@ -29,7 +29,7 @@ _KEPT: Final = ("submission.csv", "solution.py", "report.html")
 
 
 @click.command()
-@click.option("--budget", type=Duration(), default="60s", show_default=True, help="How long to train.")
+@click.option("--budget", type=Duration(), default="45s", show_default=True, help="How long to train.")
 @home_option
 def demo(budget: int, home: Path | None) -> None:
     """Solve a bundled competition, from nothing to a graded submission.
