@@ -21,7 +21,11 @@ LOG_BYTES: Final = 256 * 1024**2
 LOG_DAYS: Final = 7
 
 _KAGGLE: Final = ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_ENDPOINT")
-_MODEL: Final = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "PODIUM_MODEL", "PODIUM_DOLLARS", "PODIUM_SEED")
+_MODEL: Final = (
+    *("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "PODIUM_MODEL", "PODIUM_DOLLARS", "PODIUM_SEED"),
+    "PODIUM_MODEL_CODE",
+)
+_MODEL_CODE: Final = frozenset({"allow", "refuse"})
 _SECRET: Final = ("KAGGLE_KEY", "ANTHROPIC_API_KEY")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
@@ -97,8 +101,16 @@ def read(environment: Environment) -> Settings:
         log_bytes=environment.integer("PODIUM_LOG_BYTES", LOG_BYTES, at_least=1024**2),
         log_days=environment.number("PODIUM_LOG_DAYS", LOG_DAYS),
         kaggle_variables=_given(environment, _KAGGLE),
-        model_variables=_given(environment, _MODEL),
+        model_variables=_model_variables(environment),
     )
+
+
+def _model_variables(environment: Environment) -> dict[str, str]:
+    found = _given(environment, _MODEL)
+    choice = found.get("PODIUM_MODEL_CODE", "refuse")
+    if choice not in _MODEL_CODE:
+        raise SettingError(f"PODIUM_MODEL_CODE should be refuse or allow, or unset, not {choice!r}")
+    return found
 
 
 def _given(environment: Environment, names: tuple[str, ...]) -> dict[str, str]:

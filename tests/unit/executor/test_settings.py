@@ -45,11 +45,18 @@ def test_slots_follow_the_cap_unless_they_are_set() -> None:
         ("PODIUM_SLOTS", "0"),
         ("PODIUM_CPUS", "many"),
         ("PODIUM_MEMORY_BYTES", "8GiB"),
+        ("PODIUM_MODEL_CODE", "yes"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingError, match=name):
         read(Environment({name: value}))
+
+
+def test_a_word_on_model_written_code_reaches_the_agent() -> None:
+    assert read(Environment({})).model_variables == {}
+    given = read(Environment({"PODIUM_MODEL_CODE": "refuse"}))
+    assert given.model_variables == {"PODIUM_MODEL_CODE": "refuse"}
 
 
 def test_the_executors_default_id_can_be_part_of_a_subject(monkeypatch: pytest.MonkeyPatch) -> None:
