@@ -1,11 +1,12 @@
 # `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types format image lock simulate bench screenshots chaos clean
+.PHONY: help demo up test lint types format image lock node simulate bench screenshots chaos clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+NPM := --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes
 
 help: ## say what there is
@@ -30,6 +31,8 @@ types: $(VENV)/.dev-ready ## check types
 format: $(VENV)/.dev-ready ## lay out the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+node: $(VENV)/.node-ready ## fetch what the tests and the example in JavaScript need of npm
 
 image: ## build the agent's image
 	deploy/build-images agent
@@ -84,4 +87,9 @@ $(VENV)/.podium-ready: requirements/podium.txt | $(BIN)/python
 
 $(VENV)/.dev-ready: requirements/dev.txt $(VENV)/.podium-ready
 	$(PIP) -r requirements/dev.txt
+	@touch $@
+
+# No lock file: it would name the registry that it was made with.  Versions are exact, and no script is run.
+$(VENV)/.node-ready: tests/asyncapi/package.json examples/javascript/package.json | $(BIN)/python
+	@for folder in $(^D); do (cd "$$folder" && npm install $(NPM)) || exit 1; done
 	@touch $@

@@ -226,6 +226,11 @@ VERSIONS: Final[dict[str, int]] = {
 """The version of each type's shape, by its name."""
 
 
+def schema_id(kind: type[Event]) -> str:
+    """The name of the JSON Schema of a type's payloads, as `events.contracts` makes it."""
+    return f"urn:podium:event:{kind.__name__}:{VERSIONS[kind.__name__]}"
+
+
 def encode(event: Event) -> bytes:
     """The event as its JSON payload."""
     return _encoder.encode(event)

@@ -1,4 +1,7 @@
-"""Write ``docs/events.md`` and ``docs/state_machine.md`` from the code: ``python -m events.document``."""
+"""Write what of ``docs`` is made from the code: ``python -m events.document``.
+
+The pages on events and states, the AsyncAPI document, and a JSON Schema of each event.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,23 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
+import msgspec
+
 from events.catalogue import EVENT_TYPES, Artifact, Priority, Source
+from events.contracts import asyncapi, event_schema
+from events.descriptions import described
 from events.progress import STAGES
 from events.transitions import explore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import msgspec
-
+    from events.contracts import Document
     from events.transitions import Transition
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs"
 
-_WRITER: Final = re.compile(r"\s*Written by (?:the |that )?(\w+)(?:; (.*?))?\.(?=\s|$)", re.DOTALL)
 _ANNOTATED: Final = re.compile(r"Annotated\[(\w+), .*\]")
-_LINK: Final = re.compile(r"``?([^`]+)``?")
 
 _EVENTS_PAGE: Final = """\
 # Events
@@ -41,8 +45,10 @@ may follow the stream and make a picture of its own.
   change old events are brought to the new shape as they are read (`events/upcasting.py`).
 - **Unreadable**: a message that is none of these keeps its place, and is set aside in `DEAD_LETTERS`.
 - **Headers**: `ce-id`, `ce-type` (`podium.<event type>`), `ce-source` (the process that wrote it),
-  `ce-subject` (the job), `ce-time` and `ce-specversion`, as CloudEvents 1.0 has them in binary mode;
-  `Nats-Msg-Id` equals `ce-id`.
+  `ce-subject` (the job), `ce-time`, `ce-dataschema` (the `$id` of the payload's schema), `ce-specversion` and
+  `content-type`, as CloudEvents 1.0 has them in binary mode; `Nats-Msg-Id` equals `ce-id`.
+- **Contracts**: [asyncapi.json](asyncapi.json) is all of this for machines (AsyncAPI 3.0); [schemas](schemas)
+  has the JSON Schema of each payload. A gateway serves them as `/asyncapi.json` and `/schemas/<event>.json`.
 - **Order**: by the sequence of the stream. An append names the last sequence that its writer has seen
   of the job (of the event's type, for `AttemptScheduled`), and is refused where there is a later one.
 
@@ -105,28 +111,10 @@ def states_page() -> str:
     return _STATES_PAGE.format(jobs=_arrows(of_jobs), attempts=_arrows(of_attempts))
 
 
-def writer_of(kind: type[msgspec.Struct]) -> str:
-    """Who writes an event, as its docstring says it.
-
-    Raises:
-        ValueError: the docstring names nobody.
-    """
-    return _described(kind)[1]
-
-
 def _row(kind: type[msgspec.Struct]) -> str:
-    when, writer = _described(kind)
+    when, writer = described(kind)
     own = [field for field in _fields(kind) if not field.startswith(("`job_id`", "`version`"))]
     return f"| `{kind.__name__}` | {when} | {writer} | {', '.join(own) or '-'} |"
-
-
-def _described(kind: type[msgspec.Struct]) -> tuple[str, str]:
-    text = " ".join((inspect.getdoc(kind) or "").split())
-    found = _WRITER.search(text)
-    if found is None:
-        raise ValueError(f"the docstring of {kind.__name__} does not say who writes it")
-    rest = f" {found[2][0].upper()}{found[2][1:]}." if found[2] else ""
-    return _LINK.sub(r"`\1`", text[: found.start()] + rest + text[found.end() :]), found[1]
 
 
 def _fields(kind: type[msgspec.Struct]) -> list[str]:
@@ -152,10 +140,29 @@ def _arrows(transitions: Iterable[Transition]) -> str:
     )
 
 
+def documents() -> dict[str, str]:
+    """Every generated file, by its path in ``docs``."""
+    return {
+        "events.md": events_page(),
+        "state_machine.md": states_page(),
+        "asyncapi.json": _json(asyncapi()),
+        **{f"schemas/{kind.__name__}.json": _json(event_schema(kind)) for kind in EVENT_TYPES},
+    }
+
+
+def _json(document: Document) -> str:
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
 def main() -> None:
-    """Write both pages."""
-    (FOLDER / "events.md").write_text(events_page(), encoding="utf-8")
-    (FOLDER / "state_machine.md").write_text(states_page(), encoding="utf-8")
+    """Write all of them, and remove the schemas of events that there are no more."""
+    wanted = documents()
+    (FOLDER / "schemas").mkdir(exist_ok=True)
+    for path in (FOLDER / "schemas").iterdir():
+        if f"schemas/{path.name}" not in wanted:
+            path.unlink()
+    for name, text in wanted.items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -123,6 +123,7 @@ class JetStreamLog:
             "ce-source": self._source,
             "ce-subject": event.job_id,
             "ce-time": self._clock().isoformat(),
+            "ce-dataschema": catalogue.schema_id(type(event)),
             "content-type": "application/json",
         }
 

@@ -13,7 +13,19 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from services.gateway import problems
 from services.gateway.request_log import RequestLog
-from services.gateway.routes import board, events, files, health, jobs, logs, metrics, page, stats, submit
+from services.gateway.routes import (
+    board,
+    contracts,
+    events,
+    files,
+    health,
+    jobs,
+    logs,
+    metrics,
+    page,
+    stats,
+    submit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,6 +61,8 @@ def create_app(parts: Parts) -> Litestar:
             logs.lines,
             stats.stats,
             metrics.metrics,
+            contracts.document,
+            contracts.schema,
             health.live,
             health.ready,
             page.index,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from events import catalogue as ev
+from events.contracts import asyncapi
 from services.gateway.job_id import new_job_id
 from tests.integration.gateway_serving import TITANIC, Gateway, migrated, project, requested, serving, started
 
@@ -200,3 +202,14 @@ async def test_the_interface_is_described(gateway: Gateway) -> None:
     assert refused["schema"]["$ref"].endswith("/ProblemDetails")
     assert TITANIC in run["requestBody"]["content"]["application/json"]["schema"]["examples"]
     assert (await gateway.client.get("/health/live")).json() == {"status": "up"}
+
+
+async def test_the_events_are_described(gateway: Gateway) -> None:
+    document = (await gateway.client.get("/asyncapi.json")).json()
+    assert document == msgspec.json.decode(msgspec.json.encode(asyncapi()))
+    for name in document["channels"]:
+        schema = await gateway.client.get(f"/schemas/{name}.json")
+        assert schema.headers["content-type"] == "application/schema+json"
+        assert schema.json()["title"] == name
+    missing = await gateway.client.get("/schemas/JobExploded.json")
+    assert (missing.status_code, missing.json()["type"]) == (404, "urn:podium:problem:no-such-event")

@@ -32,6 +32,8 @@ ENDPOINTS: Final = {
     "GET /health/live": "is the process up",
     "GET /health/ready": "can it take jobs",
     "GET /schema": "this interface as OpenAPI",
+    "GET /asyncapi.json": "the events that are sent over NATS (AsyncAPI)",
+    "GET /schemas/{name}": "the JSON Schema of an event",
 }
 
 

@@ -6,13 +6,14 @@ import msgspec
 import pytest
 
 from events.catalogue import EVENT_TYPES
-from events.document import FOLDER, events_page, states_page, writer_of
+from events.descriptions import writer_of
+from events.document import FOLDER, documents
 from events.transitions import explore
 
 
-@pytest.mark.parametrize(("name", "page"), [("events.md", events_page), ("state_machine.md", states_page)])
-def test_the_page_in_docs_is_up_to_date(name: str, page) -> None:
-    assert (FOLDER / name).read_text() == page(), "run `python -m events.document`"
+@pytest.mark.parametrize("name", documents())
+def test_the_page_in_docs_is_up_to_date(name: str) -> None:
+    assert (FOLDER / name).read_text() == documents()[name], "run `python -m events.document`"
 
 
 def test_every_event_has_one_writer() -> None:
@@ -33,3 +34,8 @@ def test_nothing_leads_out_of_an_end() -> None:
     assert {before for before, _, _ in of_attempts} == {"[*]", "scheduled", "running"}
     assert ("queued", "AttemptStarted", "running") in of_jobs
     assert ("running", "AttemptLost", "lost") in of_attempts
+
+
+def test_there_are_no_schemas_of_events_that_are_gone() -> None:
+    wanted = {name.removeprefix("schemas/") for name in documents() if name.startswith("schemas/")}
+    assert {path.name for path in (FOLDER / "schemas").iterdir()} == wanted
