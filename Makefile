@@ -1,16 +1,17 @@
 # `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types format image lock node simulate bench screenshots chaos clean
+.PHONY: help demo up test lint types format image lock node simulate bench bench-agent screenshots chaos clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NPM := --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
+PEERS := .podium/peers
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.podium-ready ## solve a bundled competition, from nothing to a graded submission
 	@$(BIN)/podium demo
@@ -46,12 +47,18 @@ lock: ## choose versions anew for what pyproject.toml asks for
 	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt && \
 	$(LOCK) pyproject.toml --group agent --group embedded -c requirements/dev.txt -o requirements/podium.txt && \
 	$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/services.txt && \
-	$(LOCK) --group agent -c requirements/dev.txt -o requirements/agent.txt
+	$(LOCK) --group agent -c requirements/dev.txt -o requirements/agent.txt && \
+	$(LOCK) --group bench-agent -o requirements/bench-agent.txt
 
 bench: $(VENV)/.dev-ready ## measure how fast the parts are
-	@for file in tests/bench/bench_*.py; do \
+	@for file in $(filter-out %/bench_agent.py,$(wildcard tests/bench/bench_*.py)); do \
 	  echo "$$file"; $(BIN)/python -m "tests.bench.$$(basename "$$file" .py)" || exit 1; \
 	done
+
+BUDGETS ?= 60
+COMPETITIONS ?=
+bench-agent: $(VENV)/.dev-ready $(PEERS)/.ready ## score the agent beside AutoML: make bench-agent BUDGETS=60,180
+	@nice $(BIN)/python -m tests.bench.bench_agent --budgets "$(BUDGETS)" --competitions "$(COMPETITIONS)"
 
 chaos: $(VENV)/.dev-ready ## kill and pause every part at random while jobs run, and judge what is left
 	$(BIN)/python -m tests.chaos
@@ -92,4 +99,11 @@ $(VENV)/.dev-ready: requirements/dev.txt $(VENV)/.podium-ready
 # No lock file: it would name the registry that it was made with.  Versions are exact, and no script is run.
 $(VENV)/.node-ready: tests/asyncapi/package.json examples/javascript/package.json | $(BIN)/python
 	@for folder in $(^D); do (cd "$$folder" && npm install $(NPM)) || exit 1; done
+	@touch $@
+
+# The AutoML systems that the agent is measured beside want other versions of the same libraries.
+$(PEERS)/.ready: requirements/bench-agent.txt | $(BIN)/python
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --disable-pip-version-check --no-compile --require-hashes \
+	  -r requirements/bench-agent.txt
 	@touch $@

@@ -1,69 +1,107 @@
-"""How good the agent's submissions are, beside scikit-learn's gradient boosting, on answers held back.
+"""How good the agent's submissions are, beside AutoML systems with the same budget, on answers held back.
 
-python -m tests.bench.bench_agent --budget 60 --competitions titanic-passenger-survival
+make bench-agent BUDGETS=60,180 COMPETITIONS=titanic-passenger-survival,wine-tasting-scores
+
+Systems run one after the other, never side by side, each on the same processors, with the same limits of
+threads, memory and time.  What else runs on the machine slows them all.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import importlib.util
 import json
-import multiprocessing
 import os
-import resource
-import subprocess
+import platform
 import sys
-import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
-import pandas as pd
-from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OrdinalEncoder
 
-ROOT = Path(__file__).parents[2]
+from tests.bench.contest import ROOT, Means, Result, run_peer, run_podium
+from tests.bench.verdict import Contest, as_markdown
+
 COMPETITIONS = ROOT.parent / "shared" / "competitions"
-OTHERS = ("flaml", "autogluon")
-LATE_S = 2.0  # a process takes as long to start and to end
-CATEGORIES_MAX = 200
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One solver on one competition; `expected` is the score that it says it has, out of fold."""
-
-    score: float | None
-    expected: float | None
-    seconds: float
-    peak_mb: float
-    error: str | None
+SYSTEMS = ("podium", "autogluon", "flaml", "hgb")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--budget", type=int, default=60, help="seconds for each (default: %(default)s)")
+    parser.add_argument("--budgets", default="60", help="seconds, parted by commas (default: %(default)s)")
     parser.add_argument("--competitions", default="", help="names, parted by commas (default: all)")
-    parser.add_argument("--cpus", type=int, default=os.cpu_count(), help="for either (default: all)")
-    options = parser.parse_args()
+    parser.add_argument("--systems", default=",".join(SYSTEMS), help="default: %(default)s")
+    parser.add_argument("--cpus", type=int, default=2, help="processors of each (default: %(default)s)")
+    parser.add_argument("--memory-mb", type=int, default=8_192, help="of each (default: %(default)s)")
+    parser.add_argument("--peers-python", type=Path, default=ROOT / ".podium/peers/bin/python")
+    parser.add_argument("--write-to", type=Path, default=ROOT / ".podium/bench-agent", help="a folder")
+    given = parser.parse_args()
     if not COMPETITIONS.is_dir():
         sys.exit(f"There are no competitions in {COMPETITIONS}.")
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given.cpus])
+    wanted = [name for name in given.competitions.split(",") if name]
+    folders = [
+        meta.parent
+        for meta in sorted(COMPETITIONS.glob("*/meta.json"))
+        if not wanted or meta.parent.name in wanted
+    ]
+    given.write_to.mkdir(parents=True, exist_ok=True)
+    for budget_s in map(int, given.budgets.split(",")):
+        means = Means(
+            budget_s=budget_s,
+            cpus=given.cpus,
+            memory_mb=given.memory_mb,
+            peers_python=given.peers_python.absolute(),
+        )
+        bench(folders, given.systems.split(","), means, given.write_to)
+
+
+def bench(folders: list[Path], systems: list[str], means: Means, write_to: Path) -> None:
+    """All competitions with one budget; the tables are written anew after each."""
+    title = (
+        f"{means.budget_s} s, {means.cpus} processors ({processor()}), {means.memory_mb} MB for each system; "
+        f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d %H:%M} UTC"
+    )
+    print(title, flush=True)
     grade = grader()
-    missing = [name for name in OTHERS if importlib.util.find_spec(name) is None]
-    print(f"budget {options.budget} s, {options.cpus} processors; not installed: {', '.join(missing)}")
-    print(f"{'competition':28}{'metric':>10}{'podium':>10}{'hgb':>10}{'out of fold':>13}{'s':>6}{'MB':>7}")
-    wanted = [name for name in options.competitions.split(",") if name]
-    rows = []
-    for meta in sorted(COMPETITIONS.glob("*/meta.json")):
-        if wanted and meta.parent.name not in wanted:
-            continue
-        rows.append(compare(meta.parent, grade, budget_s=options.budget, cpus=options.cpus))
-    conclude(rows, budget_s=options.budget)
+    contests = []
+    for folder in folders:
+        contests.append(compete(folder, systems, grade, means))
+        path = write_to / f"{means.budget_s}s"
+        path.with_suffix(".md").write_text(f"{title}\n\n{as_markdown(contests)}", encoding="utf-8")
+        path.with_suffix(".json").write_bytes(msgspec.json.encode({"title": title, "contests": contests}))
+    print(as_markdown(contests), flush=True)
+
+
+def compete(folder: Path, systems: list[str], grade: Any, means: Means) -> Contest:
+    """Every system on one competition, each printed as it ends."""
+    meta = json.loads((folder / "meta.json").read_text())
+    print(f"{folder.name} ({meta['metric']}, {meta['direction']})", flush=True)
+    results: dict[str, Result] = {}
+    for system in systems:
+        load = os.getloadavg()[0]
+        result = (
+            run_podium(folder, grade, means) if system == "podium" else run_peer(system, folder, grade, means)
+        )
+        results[system] = result
+        score = "none" if result.score is None else f"{result.score:.4f}"
+        expected = "" if result.expected is None else f", said {result.expected:.4f}"
+        print(
+            f"  {system:10}{score:>10}{result.seconds:6.0f} s{result.peak_mb:7.0f} MB, "
+            f"load before {load:.1f}{expected}{', LATE' if result.late else ''} {result.error or ''}",
+            flush=True,
+        )
+    sample = folder / "public" / meta["files"]["sample_submission"]
+    return Contest(
+        competition=folder.name,
+        metric=meta["metric"],
+        maximize=meta["direction"] == "maximize",
+        floor=grade(folder.name, str(sample))["score"],
+        results=results,
+    )
 
 
 def grader() -> Any:
@@ -76,133 +114,12 @@ def grader() -> Any:
     return module.grade
 
 
-def compare(folder: Path, grade: Any, *, budget_s: int, cpus: int) -> tuple[Result, Result, bool]:
-    """Both solvers on one competition, printed; and whether a higher score is better."""
-    meta = json.loads((folder / "meta.json").read_text())
-    with tempfile.TemporaryDirectory() as scratch:
-        ours = podium(folder, Path(scratch), grade, budget_s=budget_s, cpus=cpus)
-        theirs = boosting(folder, Path(scratch), grade, meta=meta, cpus=cpus)
-    print(
-        f"{folder.name:28}{meta['metric']:>10}{words(ours.score):>10}{words(theirs.score):>10}"
-        f"{words(ours.expected):>13}{ours.seconds:6.0f}{ours.peak_mb:7.0f}"
-        f"{'' if ours.error is None else '  ' + ours.error}",
-        flush=True,
-    )
-    return ours, theirs, meta["direction"] == "maximize"
-
-
-def words(score: float | None) -> str:
-    return "none" if score is None else f"{score:.4f}"
-
-
-def conclude(rows: list[tuple[Result, Result, bool]], *, budget_s: int) -> None:
-    """Wins, ties (to four digits), losses, mean rank of the two, and what must never fail."""
-    signs = [
-        0.0 if None in (a.score, b.score) else np.sign(round(a.score - b.score, 4)) * (1 if up else -1)
-        for a, b, up in rows
-    ]
-    won, lost = sum(sign > 0 for sign in signs), sum(sign < 0 for sign in signs)
-    rank = np.mean([1.5 - sign / 2 for sign in signs])
-    valid = sum(ours.score is not None for ours, _, _ in rows)
-    late = sum(ours.seconds > budget_s + LATE_S for ours, _, _ in rows)
-    print(
-        f"{won} won, {len(rows) - won - lost} tied, {lost} lost; mean rank {rank:.2f} of 2; "
-        f"{valid} of {len(rows)} valid, {late} late"
-    )
-
-
-def podium(folder: Path, scratch: Path, grade: Any, *, budget_s: int, cpus: int) -> Result:
-    """The agent as a sandbox starts it, with templates only."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PODIUM_COMPETITION": folder.name,
-        "PODIUM_DATA_DIR": str(folder / "public"),
-        "PODIUM_OUTPUT_DIR": str(scratch / "out"),
-        "PODIUM_WORK_DIR": str(scratch / "work"),
-        "PODIUM_BUDGET_S": str(budget_s),
-        "PODIUM_CPUS": str(cpus),
-    }
-    started = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "agent"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    peak_mb = 0.0
-    while process.poll() is None:
-        peak_mb = max(peak_mb, memory_mb(process.pid))
-        time.sleep(0.2)
-    seconds = time.monotonic() - started
-    found = grade(folder.name, str(scratch / "out" / "submission.csv"))
-    metrics = scratch / "out" / "metrics.json"
-    expected = json.loads(metrics.read_text())["score"] if metrics.exists() else None
-    return Result(
-        score=found["score"], expected=expected, seconds=seconds, peak_mb=peak_mb, error=found["error"]
-    )
-
-
-def memory_mb(root: int) -> float:
-    """What a process and all that it started hold in memory; a page that two share counts once in each."""
-    parents: dict[int, tuple[int, float]] = {}
-    for path in Path("/proc").glob("[0-9]*/status"):
-        try:
-            fields = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
-        except (OSError, ValueError):  # It has ended in between.
-            continue
-        parents[int(fields["Pid"])] = (int(fields["PPid"]), float(fields.get("VmRSS", "0 kB").split()[0]))
-
-    def ours(pid: int) -> bool:
-        return pid == root or (pid in parents and pid > 1 and ours(parents[pid][0]))
-
-    return sum(kilobytes for pid, (_, kilobytes) in parents.items() if ours(pid)) / 1024
-
-
-def boosting(folder: Path, scratch: Path, grade: Any, *, meta: dict[str, Any], cpus: int) -> Result:
-    """scikit-learn's gradient boosting with its defaults, in a process of its own."""
-    path = scratch / "boosting.csv"
-    process = multiprocessing.get_context("spawn").Process(target=fit, args=(folder, path, meta, cpus))
-    started = time.monotonic()
-    process.start()
-    process.join()
-    seconds = time.monotonic() - started
-    found = grade(folder.name, str(path))
-    peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return Result(score=found["score"], expected=None, seconds=seconds, peak_mb=peak_mb, error=found["error"])
-
-
-def fit(folder: Path, path: Path, meta: dict[str, Any], cpus: int) -> None:
-    """Learn from the tables as pandas reads them, words as codes, and write a submission."""
-    os.environ["OMP_NUM_THREADS"] = str(cpus)
-    public, files, csv = folder / "public", meta["files"], meta["csv"]
-    dialect = {"sep": csv.get("sep", ","), "encoding": csv.get("encoding", "utf-8")}
-    train, test = (pd.read_csv(public / files[name], **dialect) for name in ("train", "test"))
-    sample = pd.read_csv(public / files["sample_submission"])
-    keys = meta["id_column"]
-    used = [name for name in train.columns if name in test.columns and name != keys]
-    wordy = [name for name in used if not pd.api.types.is_numeric_dtype(train[name])]
-    few = [name for name in wordy if train[name].nunique() <= CATEGORIES_MAX]
-    numbers = [name for name in used if name not in wordy]
-    encode = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
-    targets = meta["train_target"] if isinstance(meta["train_target"], list) else [meta["train_target"]]
-    asked = meta["target"] if isinstance(meta["target"], list) else [meta["target"]]
-    kind = HistGradientBoostingRegressor if meta["task"] == "regression" else HistGradientBoostingClassifier
-    for target, column in zip(targets, asked, strict=True):
-        known = train[target].notna()
-        columns = make_column_transformer((encode, few), ("passthrough", numbers))
-        model = make_pipeline(columns, kind(random_state=0))
-        logs = meta["metric"] == "rmsle"
-        truth = train.loc[known, target]
-        model.fit(train.loc[known, used], np.log1p(truth) if logs else truth)
-        if meta["submission_format"] == "probability":
-            place = list(map(str, model.classes_)).index(str(meta["positive_label"]))
-            answer = model.predict_proba(test[used])[:, place]
-        else:
-            answer = np.expm1(model.predict(test[used])) if logs else model.predict(test[used])
-        rows = pd.Series(answer, index=test[keys]) if meta["id_in_test"] else pd.Series(answer)
-        sample[column] = (rows.loc[sample[keys]] if meta["id_in_test"] else rows).to_numpy()
-    sample.to_csv(path, index=False)
+def processor() -> str:
+    """The processor's name, where Linux says it."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.machine()
 
 
 if __name__ == "__main__":
