@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 
@@ -19,6 +20,8 @@ ColumnKind: TypeAlias = Literal["numeric", "categorical", "text", "datetime", "b
 
 Scheme: TypeAlias = Literal["kfold", "stratified", "group", "time", "blocks"]
 
+Topic: TypeAlias = Literal["target", "metric", "positive label"]
+
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """How a table is written down."""
@@ -29,12 +32,33 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TableFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A table of the competition: its path relative to the data folder, and how to read it."""
+    """A table of the competition: its path relative to the data folder, and how to read it.
+
+    `parts` are further files with the same columns, written down alike, whose rows follow those of `path`;
+    `rows` counts them all.
+    """
 
     path: str
     dialect: Dialect
     rows: int
     columns: tuple[str, ...]
+    parts: tuple[str, ...] = ()
+
+
+class SideTable(msgspec.Struct, frozen=True, kw_only=True):
+    """A further table that is joined to train and test by its `keys`.
+
+    `train` and `test` are the files for either, often the same one; None where there is none (labels in a
+    file of their own are for train only).  With `many` rows for a key these are counted and averaged:
+    `numbers` are the columns that hold numbers.  `label` tells its columns from others of the same name.
+    """
+
+    label: str
+    train: TableFile | None
+    test: TableFile | None
+    keys: tuple[str, ...]
+    many: bool
+    numbers: tuple[str, ...]
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,13 +109,57 @@ class Validation(msgspec.Struct, frozen=True, kw_only=True):
     gap: float | None = None
 
 
+class Consequences(msgspec.Struct, frozen=True, kw_only=True):
+    """What a brief says otherwise where a doubt is settled otherwise; what is not set stays as it is."""
+
+    targets: tuple[Target, ...] | UnsetType = UNSET
+    task: Task | UnsetType = UNSET
+    answer: Answer | UnsetType = UNSET
+    classes: tuple[str, ...] | UnsetType = UNSET
+    positive_label: str | UnsetType | None = UNSET
+    metric: MetricChoice | UnsetType = UNSET
+    validation: Validation | UnsetType = UNSET
+    features: tuple[Feature, ...] | UnsetType = UNSET
+    dropped: dict[str, str] | UnsetType = UNSET
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer to a doubt, what speaks for it, and what would follow; the data allow each of them."""
+
+    name: str
+    evidence: str
+    then: Consequences
+
+
+class Doubt(msgspec.Struct, frozen=True, kw_only=True):
+    """A question on which the rules do not agree.  The brief follows the first of its candidates."""
+
+    topic: Topic
+    question: str
+    candidates: tuple[Candidate, ...]
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One look for leakage or drift: what it found in a sentence, and whether that is a warning.
+
+    `found` is None where it was not made, for which `says` gives the reason.
+    """
+
+    name: str
+    found: bool | None
+    says: str
+
+
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
     """Everything later stages need to know of a competition.
 
     `id_column` is the submission's first column; `id_in_test` is False where test.csv has no such
-    column, so that ids are taken from the sample submission by row.  `classes` are labels as they are
-    written in a submission, in a fixed order (for `class_probabilities`: the order of its columns);
-    empty for regression.  `dropped` maps a column that no model may use to the reason.
+    column, so that ids are taken from the sample submission by row.  `test_id_column` names test's column
+    of ids where it is called otherwise.  A `sample` with an empty path is none: the submission has test's
+    ids, or its row numbers from 0, in their order.  `classes` are labels as they are written in a
+    submission, in a fixed order (for `class_probabilities`: the order of its columns); empty for
+    regression.  `dropped` maps a column that no model may use to the reason.  `sides` are joined in their
+    order.
     """
 
     competition: str
@@ -111,3 +179,7 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[Feature, ...]
     dropped: dict[str, str]
     notes: tuple[str, ...]
+    test_id_column: str | None = None
+    sides: tuple[SideTable, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    checks: tuple[Check, ...] = ()

@@ -1,7 +1,7 @@
 """Stage 1: reads a competition's files and states what is asked, as a `Brief`.
 
-The decisions are pure functions of other modules (`roles`, `metric_choice`, `columns`, `validation`); this
-one reads the tables once and puts the answers together.
+The decisions are pure functions of other modules (`target_choice`, `metric_rank`, `columns`, `validation`);
+this one reads the tables once and puts the answers together.
 """
 
 from __future__ import annotations
@@ -9,47 +9,19 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import msgspec
-import polars as pl
-
-from agent.analysis.columns import sort_columns
 from agent.analysis.files import CompetitionFiles, find_files
-from agent.analysis.metric_choice import Mention, mentions, named_by_field
-from agent.analysis.roles import (
-    LABELS_MAX,
-    ClassColumns,
-    TargetFacts,
-    fallback_metric,
-    fits,
-    form_of,
-    match_class_columns,
-    match_targets,
-    positive_label,
-    target_facts,
-)
+from agent.analysis.reading import Evidence, Tables, doubts_about, read_as
+from agent.analysis.roles import match_targets
 from agent.analysis.tables import read_table
-from agent.analysis.validation import choose_validation
-from agent.brief import Brief, MetricChoice, Target
+from agent.analysis.target_choice import askings
+from agent.brief import Brief
 from agent.errors import RolesError
-from agent.labels import spelled_as_in
-from agent.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-
-class Tables(msgspec.Struct, frozen=True, kw_only=True):
-    """The three tables in memory: train and test typed; as text the sample, what may be a target, the ids.
-
-    `ids_text` are test's ids as they are written, None where test has none.
-    """
-
-    train: pl.DataFrame
-    test: pl.DataFrame
-    sample_text: pl.DataFrame
-    train_text: pl.DataFrame
-    ids_text: pl.Series | None
+    import polars as pl
 
 
 def analyse(
@@ -81,24 +53,22 @@ def state(
     description = files.description or ""
     id_column, *asked = files.sample.columns
     _check_ids(tables, id_column, asked)
-    targets, by_class = _targets(tables, id_column, asked)
-    names = [target.train_column for target in targets]
-    sample_answers = [tables.sample_text[name] for name in asked]
-    facts = target_facts(
-        [tables.train_text[name] for name in names],
-        [tables.train[name] for name in names],
-        sample_answers,
-        class_columns=by_class is not None,
+    meant = askings(
+        tables.sample_text.select(asked),
+        tables.train_text,
+        train=[name for name in tables.train.columns if name != id_column],
+        test=tables.test.columns,
+        description=description,
     )
-    metric = choose_metric(evaluation_metric, mentions(description), facts)
-    form = form_of(metric.name, facts)
-    classes: tuple[str, ...] = ()
-    if by_class is not None:
-        classes = by_class.classes
-    elif form.task != "regression":
-        classes = spelled_as_in(sample_answers[0], facts.labels) if form.answer == "label" else facts.labels
-    positive, guess = positive_label(classes, description)
-    features, dropped = sort_columns(tables.train, tables.test, id_column=id_column, targets=names)
+    evidence = Evidence(
+        tables=tables,
+        asked=tuple(asked),
+        id_column=id_column,
+        description=description,
+        evaluation_metric=evaluation_metric,
+    )
+    readings = [read_as(asking, evidence) for asking in meant]
+    first = readings[0]
     return Brief(
         competition=competition,
         title=_title(description) or competition,
@@ -107,46 +77,10 @@ def state(
         sample=files.sample,
         id_column=id_column,
         id_in_test=tables.ids_text is not None,
-        targets=targets,
-        task=form.task,
-        answer=form.answer,
-        classes=classes,
-        positive_label=positive,
-        metric=metric,
-        validation=choose_validation(
-            tables.train, tables.test, task=form.task, features=features, id_column=id_column
-        ),
-        features=features,
-        dropped=dropped,
-        notes=tuple(_notes(tables, names, guess)),
+        **first.fields(),
+        notes=(*first.notes, *_notes(tables)),
+        doubts=doubts_about(meant, readings),
     )
-
-
-def choose_metric(field: str | None, found: Sequence[Mention], facts: TargetFacts) -> MetricChoice:
-    """The first metric named that fits the target: by Kaggle's field, then by the description."""
-    named = named_by_field(field) if field else None
-    spoken = [(named, field or "")] if named else []
-    spoken += [(mention.metric, mention.sentence) for mention in found]
-    for name, evidence in spoken:
-        metric, exact = _for_targets(name, facts)
-        if metric in METRICS and fits(metric, facts):
-            return MetricChoice(
-                name=metric, maximize=METRICS[metric].maximize, evidence=evidence, certain=exact
-            )
-    metric = fallback_metric(facts)
-    unknown = f"No known metric is named ({field!r})." if field else "No known metric is named."
-    return MetricChoice(name=metric, maximize=METRICS[metric].maximize, evidence=unknown, certain=False)
-
-
-def _for_targets(metric: str, facts: TargetFacts) -> tuple[str, bool]:
-    """A metric as it is meant for such a target, and whether that is beyond doubt."""
-    if metric == "rmse" and facts.targets > 1:
-        return "mcrmse", True
-    if metric == "mcrmse" and facts.targets == 1:
-        return "rmse", True
-    if metric == "f1" and len(facts.labels) > 2:
-        return "f1_macro", False
-    return metric, True
 
 
 def _read(data_dir: Path, files: CompetitionFiles) -> Tables:
@@ -171,30 +105,6 @@ def _read(data_dir: Path, files: CompetitionFiles) -> Tables:
 def _unknown(train: Sequence[str], test: Sequence[str], id_column: str) -> list[str]:
     """Train's columns that test lacks: what may be asked for."""
     return [name for name in train if name not in test and name != id_column]
-
-
-def _targets(
-    tables: Tables, id_column: str, asked: Sequence[str]
-) -> tuple[tuple[Target, ...], ClassColumns | None]:
-    """What is predicted, and its classes where the submission has a column for each."""
-    train, test = [name for name in tables.train.columns if name != id_column], tables.test.columns
-    targets = match_targets(asked, train, test)
-    if targets:
-        return targets, None
-    unknown = _unknown(train, test, id_column)
-    labels = {
-        name: tables.train_text[name].drop_nulls().unique().to_list()
-        for name in unknown
-        if tables.train_text[name].n_unique() <= LABELS_MAX
-    }
-    by_class = match_class_columns(asked, labels) if len(asked) > 1 else None
-    if by_class is None:
-        raise RolesError(
-            "target_not_found",
-            f"The sample submission asks for {', '.join(asked[:5]) or 'nothing'}; of train's columns test "
-            f"lacks {', '.join(unknown[:5]) or 'none'}: they do not match.",
-        )
-    return (Target(train_column=by_class.train_column, submission_column=by_class.train_column),), by_class
 
 
 def _check_ids(tables: Tables, id_column: str, asked: Sequence[str]) -> None:
@@ -223,17 +133,10 @@ def _check_ids(tables: Tables, id_column: str, asked: Sequence[str]) -> None:
             raise RolesError("ids_mismatch", f"{strange} ids of the sample submission are not in test.")
 
 
-def _notes(tables: Tables, targets: Sequence[str], guess: str | None) -> list[str]:
-    notes = [guess] if guess else []
-    for name in targets:
-        empty = tables.train_text[name].null_count()
-        if empty:
-            notes.append(f"{empty} rows of train have no {name}: leave them out.")
-    if tables.sample_text.height != tables.test.height:
-        notes.append(
-            f"Test has {tables.test.height} rows, the submission wants {tables.sample_text.height} of them."
-        )
-    return notes
+def _notes(tables: Tables) -> list[str]:
+    if tables.sample_text.height == tables.test.height:
+        return []
+    return [f"Test has {tables.test.height} rows, the submission wants {tables.sample_text.height} of them."]
 
 
 def _title(description: str) -> str | None:

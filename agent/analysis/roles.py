@@ -67,13 +67,13 @@ def match_targets(
     """
     found: list[Target] = []
     for name in asked:
-        column = _same_name(name, train)
+        column = by_plain_name(name, train)
         if column is None:
             break
         found.append(Target(train_column=column, submission_column=name))
     if len(found) == len(asked):
         return tuple(found)
-    unknown = [column for column in train if _same_name(column, test) is None]
+    unknown = [column for column in train if by_plain_name(column, test) is None]
     if len(asked) == 1 and len(unknown) == 1:
         return (Target(train_column=unknown[0], submission_column=asked[0]),)
     return None
@@ -180,7 +180,8 @@ def positive_label(classes: Sequence[str], description: str) -> tuple[str | None
     return classes[-1], f"Nothing says which of {classes[0]!r} and {classes[1]!r} is positive: took the last."
 
 
-def _same_name(name: str, columns: Sequence[str]) -> str | None:
+def by_plain_name(name: str, columns: Sequence[str]) -> str | None:
+    """The one column of that name: as it is, else without case, else by letters and digits alone."""
     for same in (str, str.lower, _letters):
         matches = [column for column in columns if same(column) == same(name)]
         if len(matches) == 1:

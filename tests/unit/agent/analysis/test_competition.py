@@ -170,7 +170,7 @@ TEST = "id,a\n" + rows(10, lambda i: f"{i},{i % 7}", 40)
 @pytest.mark.parametrize(
     ("test", "sample", "reason"),
     [
-        (TEST, "id,price\n" + rows(10, lambda i: f"{i},0", 40), "target_not_found"),
+        (TEST, "id,price\n" + rows(10, lambda i: f"{i},high", 40), "target_not_found"),
         (TEST, "id\n" + rows(10, str, 40), "target_not_found"),
         (TEST, "id,y\n" + rows(10, lambda i: f"{i},0", 70), "ids_mismatch"),
         (TEST, "id,y\n" + rows(10, lambda _: "40,0"), "ids_mismatch"),
