@@ -173,9 +173,12 @@ def end(pid: int) -> None:
 def relatives(root: int) -> dict[int, float]:
     """A process and all that it started, with the memory of each in MB; a shared page counts in each."""
     parents: dict[int, tuple[int, float]] = {}
-    for path in Path("/proc").glob("[0-9]*/status"):
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
         try:
-            fields = dict(line.split(":", 1) for line in path.read_text().splitlines() if ":" in line)
+            lines = (folder / "status").read_text().splitlines()
+            fields = dict(line.split(":", 1) for line in lines if ":" in line)
         except (OSError, ValueError):  # It has ended in between.
             continue
         resident_kb = float(fields.get("VmRSS", "0 kB").split()[0])

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 CATEGORIES_MAX = 200  # scikit-learn's trees take 255 at most
-CLOSING_SHARE, CLOSING_S = 0.08, 3.0  # of the budget, kept back for predicting and ending
+CLOSING_SHARE, CLOSING_S = 0.1, 4.0  # of the budget, kept back for predicting and ending
 BEST_QUALITY_S = 120.0  # with less, bagging and stacking leave each model too little
 AUTOGLUON = {
     "qwk": "quadratic_kappa",
