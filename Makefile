@@ -20,7 +20,7 @@ up: $(VENV)/.podium-ready ## run the whole stack on this machine until Ctrl-C
 	@$(BIN)/podium up
 
 test: $(VENV)/.dev-ready ## run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(VENV)/.dev-ready ## look for mistakes and untidy code
 	$(BIN)/ruff check .

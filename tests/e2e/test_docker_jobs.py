@@ -13,9 +13,10 @@ import pytest
 from events.progress import STAGES
 from tests.e2e.conftest import SHARED, grade
 from tests.e2e.stack import running
+from tests.unit.executor.stage import PRELUDE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.e2e.stack import Stack
@@ -74,15 +75,30 @@ def watch(stack: Stack, job_id: str) -> tuple[list[dict[str, Any]], list[float]]
     return events, lags
 
 
-@pytest.mark.timeout(300)
-def test_fifteen_jobs_at_once_never_run_more_than_ten_attempts(docker_stack: Stack) -> None:
-    with ThreadPoolExecutor() as pool:
-        jobs = list(pool.map(lambda _: docker_stack.submit("titanic-passenger-survival", 30), range(15)))
-    views = [docker_stack.wait_ended(job, timeout_s=280) for job in jobs]
+@pytest.fixture
+def brief_image(docker_image: str) -> Iterator[str]:
+    """An agent that is done in a few seconds: containers are counted here, not models."""
+    tag = "podium-test-brief:local"
+    script = f"{PRELUDE}\ntime.sleep(2)\nsucceed()\n"
+    command = json.dumps(["python3", "-I", "-S", "-c", script])
+    dockerfile = f"FROM {docker_image}\nENTRYPOINT {command}\n"
+    subprocess.run(["docker", "build", "-q", "-t", tag, "-"], input=dockerfile.encode(), check=True)
+    yield tag
+    subprocess.run(["docker", "rmi", "-f", tag], capture_output=True, check=True)
+
+
+def test_fifteen_jobs_at_once_never_run_more_than_ten_attempts(
+    home: Path, database_url: str, brief_image: str
+) -> None:
+    with running(home, database_url, PODIUM_RUNTIME="docker", PODIUM_AGENT_IMAGE=brief_image) as stack:
+        with ThreadPoolExecutor() as pool:
+            jobs = list(pool.map(lambda _: stack.submit("titanic-passenger-survival", 30), range(15)))
+        views = [stack.wait_ended(job, timeout_s=90) for job in jobs]
+        events = history(stack, jobs)
     assert [view["status"] for view in views] == ["success"] * 15
     active: set[str] = set()
     most = 0
-    for event in history(docker_stack, jobs):
+    for event in events:
         if event["type"] == "AttemptScheduled":
             active.add(event["job_id"])
         if event["type"] in {"AttemptSucceeded", "AttemptFailed", "AttemptLost"}:
