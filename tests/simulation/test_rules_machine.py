@@ -85,7 +85,9 @@ class SchedulersMachine(RuleBasedStateMachine):
     @rule(n=JOBS)
     def claim(self, n: int) -> None:
         job = self.newest(n)
-        if job is not None and job.current is not None and job.current.status == "scheduled":
+        if job is None or job.has_ended or job.cancel_requested:  # as executors do
+            return
+        if job.current is not None and job.current.status == "scheduled":
             number = job.current.number
             event = AttemptStarted(
                 job_id=job.job_id, attempt=number, executor="host", runtime="r", cpus=1, memory_bytes=1
