@@ -26,9 +26,10 @@ from agent.memory import memory_bytes
 from agent.processes import brood, deleted_bytes, descendants, end_all, resident_bytes
 from agent.scratch import ENTRIES_MAX, FOLDER_BYTES_MAX, usage
 from agent.syscalls import filter_for
+from agent.walls import SHARED, readable_places, script_s_code, walled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 LINE_CHARS_MAX: Final = 300
 _TAIL_BYTES: Final = 8_192
@@ -39,14 +40,7 @@ _CHECK_S: Final = 0.5
 _PASSED_ON: Final = ("PATH", "LD_LIBRARY_PATH", "LANG")
 _CONFINE: Final = Path(__file__).with_name("confine.py")
 
-_SYSTEM: Final = (
-    *("/usr", "/lib", "/lib64", "/bin", "/opt/venv", "/proc", "/sys/devices/system", "/sys/fs/cgroup"),
-    *("/etc/ld.so.cache", "/etc/localtime", "/etc/passwd", "/etc/nsswitch.conf"),
-    *("/dev/urandom", "/dev/random", "/dev/zero"),
-)
-"""What a script may read beside its data: programs, libraries, what the machine is like."""
-
-_SHARED: Final = ("/dev/null", "/dev/shm")  # noqa: S108 Python's locks between processes live there
+_NAMESPACES: Final = ("net", "pid", "mnt", "ipc", "uts", "user")
 
 _FILE_BYTES_MAX: Final = FOLDER_BYTES_MAX
 _OPEN_FILES_MAX: Final = 1024
@@ -80,7 +74,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def network_cut(self) -> bool:
         """It had no network."""
-        return "no-network" in self.granted
+        return not {"no-network", "own-net"}.isdisjoint(self.granted)
 
 
 def clean(raw: bytes) -> str:
@@ -108,6 +102,7 @@ def run(
     *,
     folder: Path,
     environment: Mapping[str, str],
+    bwrap: Path | None,
     timeout_s: float,
     hear: Callable[[str | None], None],
     readable: Sequence[Path] = (),
@@ -115,19 +110,33 @@ def run(
     """Run `python` with the arguments `command`, confined, until it ends or breaks a bound.
 
     It may write in `folder`, where it runs, and read `readable` beside; `command` starts with the path of
-    the script.  `hear` gets each line of its stdout, cleaned, and None about every second of silence.
+    the script; paths are absolute.  With `bwrap` it has namespaces of its own too (`agent.zone` says whether
+    that works here).  `hear` gets each line of its stdout, cleaned, and None about every second of silence.
     Whatever happens (an exception from `hear` too), the script and all that it started are gone when this
     returns.
     """
     ear = _Ear(hear)
-    with brood() as spare, _started(command, folder, environment, timeout_s, readable) as (process, report):
+    named = (_CONFINE, Path(command[0]), *readable)
+    # A path may lead over a link, and be used with it and without it.
+    places = readable_places(environment, {str(one) for path in named for one in (path, path.resolve())})
+    with (
+        brood() as spare,
+        _started(
+            command,
+            walls=walled(bwrap, folder=str(folder), readable=places) if bwrap else [],
+            folder=folder,
+            environment=environment,
+            limits=_limits(timeout_s),
+            places=places,
+        ) as (process, report),
+    ):
         try:
             overran = _follow(process, time.monotonic() + timeout_s, ear, folder, spare)
         finally:
             exit_code = _stop(process, spare)
         granted = tuple(os.read(report, 256).decode().split())
     return Ended(
-        exit_code=exit_code,
+        exit_code=script_s_code(exit_code) if bwrap else exit_code,
         overran=overran,
         granted=granted,
         error_tail=ear.tail.decode("utf-8", errors="replace"),
@@ -137,56 +146,63 @@ def run(
 @contextmanager
 def _started(
     command: Sequence[str],
+    *,
+    walls: Sequence[str],
     folder: Path,
     environment: Mapping[str, str],
-    timeout_s: float,
-    readable: Sequence[Path],
+    limits: Mapping[str, int],
+    places: Iterable[str],
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """The process, and the descriptor from which to read how it was confined."""
     report, writer = os.pipe()
+    calls = filter_for(platform.machine(), agent_pid=os.getpid())
+    orders = {
+        "report": writer,
+        "readable": sorted(places),
+        "writable": [str(folder), *SHARED],
+        "filter": calls.hex() if calls else "",
+        "limits": limits,
+        "namespaces": _namespaces(),
+    }
     try:
-        orders = _orders(writer, folder, (Path(command[0]), *readable), environment, timeout_s)
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter, without a shell
-            [sys.executable, "-I", "-S", str(_CONFINE), json.dumps(orders), *command],
-            cwd=folder,
-            env={**environment, "HOME": str(folder), "TMPDIR": str(folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=(writer,),
-            start_new_session=True,
-            bufsize=0,
-        )
-        os.close(writer)
+        try:
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter, without a shell
+                [*walls, sys.executable, "-I", "-S", str(_CONFINE), json.dumps(orders), *command],
+                cwd=folder,
+                env={**environment, "HOME": str(folder), "TMPDIR": str(folder)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(writer,),
+                start_new_session=True,
+                bufsize=0,
+            )
+        finally:
+            os.close(writer)
         yield process, report
     finally:
         os.close(report)
 
 
-def _orders(
-    report: int, folder: Path, readable: Sequence[Path], environment: Mapping[str, str], timeout_s: float
-) -> dict[str, object]:
-    """What `agent.confine` is told.
+def _namespaces() -> dict[str, str]:
+    """The agent's own: a script compares them with its."""
+    paths = (Path("/proc/self/ns", kind) for kind in _NAMESPACES)
+    return {path.name: str(path.readlink()) for path in paths if path.is_symlink()}
 
-    Memory is limited by what a process writes to and not by its addresses: LightGBM's threads and polars
-    reserve far more of those than they use.
+
+def _limits(timeout_s: float) -> dict[str, int]:
+    """What a process may use.
+
+    Memory is limited by what it writes to and not by its addresses: LightGBM's threads and polars reserve
+    far more of those than they use.
     """
-    calls = filter_for(platform.machine(), agent_pid=os.getpid())
-    libraries = filter(None, environment.get("LD_LIBRARY_PATH", "").split(os.pathsep))
-    places = {*_SYSTEM, sys.prefix, sys.base_prefix, *libraries}
     return {
-        "report": report,
-        "readable": sorted({*places, *(str(path.resolve()) for path in readable)}),
-        "writable": [str(folder.resolve()), *_SHARED],
-        "filter": calls.hex() if calls else "",
-        "limits": {
-            "RLIMIT_CORE": 0,
-            "RLIMIT_CPU": int(timeout_s * _CPUS_COUNTED) + 1,
-            "RLIMIT_DATA": int(memory_bytes() * _MEMORY_SHARE),
-            "RLIMIT_FSIZE": _FILE_BYTES_MAX,
-            "RLIMIT_NOFILE": _OPEN_FILES_MAX,
-            "RLIMIT_NPROC": _USER_PROCESSES_MAX,
-        },
+        "RLIMIT_CORE": 0,
+        "RLIMIT_CPU": int(timeout_s * _CPUS_COUNTED) + 1,
+        "RLIMIT_DATA": int(memory_bytes() * _MEMORY_SHARE),
+        "RLIMIT_FSIZE": _FILE_BYTES_MAX,
+        "RLIMIT_NOFILE": _OPEN_FILES_MAX,
+        "RLIMIT_NPROC": _USER_PROCESSES_MAX,
     }
 
 
@@ -204,6 +220,8 @@ class _Ear:
         if error:
             self.tail = (self.tail + chunk)[-_TAIL_BYTES:]
             return
+        if len(self._line) >= _CHUNK_BYTES and b"\n" not in chunk:
+            return  # Of an endless line the start is enough.
         *whole, line = (self._line + chunk).split(b"\n")
         self._line = line[:_CHUNK_BYTES]
         for words in whole:

@@ -2,12 +2,13 @@
 
 Standard library only, and run by its path: `python confine.py ORDERS script.py ARGUMENTS`, with the orders
 as JSON: `report` (a file descriptor), `readable` and `writable` (paths), `filter` (the seccomp filter in
-hex, "" for none), `limits` (resource names and their values).
+hex, "" for none), `limits` (resource names and their values), `namespaces` (the agent's, by their names).
 
 It works as an ordinary user without any capability, inside a container too: none of it needs more than
 what a process may do to itself.  Which of it the kernel granted is written to `report` as words:
 `no-network` (no call that makes or uses a socket), `files` (nothing but the named paths can be opened,
-and other processes cannot be looked into), `signals` (none to a process outside).
+and other processes cannot be looked into), `signals` (none to a process outside), `own-net`, `own-pid`
+and so on (a namespace that is not the agent's).
 
 Sources: landlock(7); seccomp(2); prctl(2); proc(5), oom_score_adj.
 """
@@ -87,6 +88,10 @@ def _lower(limits: dict[str, int]) -> None:
         resource.setrlimit(kind, (low, low))
 
 
+def _differs(kind: str, link: str) -> bool:
+    return os.readlink(f"/proc/self/ns/{kind}") != link  # noqa: PTH115 - without pathlib it starts faster
+
+
 def main() -> None:
     """Confine this process and replace it by the script."""
     orders, script = json.loads(sys.argv[1]), sys.argv[2:]
@@ -107,6 +112,7 @@ def main() -> None:
         version = _restrict_files(libc, orders["readable"], orders["writable"])
         granted += ["files"] if version else []
         granted += ["signals"] if version >= 6 else []
+        granted += [f"own-{kind}" for kind, link in orders["namespaces"].items() if _differs(kind, link)]
         granted += ["no-network"] if _restrict_calls(libc, bytes.fromhex(orders["filter"])) else []
     os.write(orders["report"], " ".join(granted).encode())
     os.close(orders["report"])

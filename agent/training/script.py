@@ -20,6 +20,7 @@ from agent.training.outputs import (
     read_out_of_fold,
 )
 from agent.training.submission import check
+from agent.zone import place_here
 from events.progress import ModelEvaluated
 
 if TYPE_CHECKING:
@@ -93,6 +94,9 @@ def run_solution(
     Its lines of the form `[ 35%] words` become `progress`, all others go to `log`; both are cleaned.
     """
     ear = _Listener(progress, log)
+    place = place_here(environment)
+    if place.trouble:
+        log(place.trouble)
     with scratch_for(output_dir) as folder:
         return child.run(
             [
@@ -101,9 +105,10 @@ def run_solution(
             ],
             folder=folder,
             environment=child.bare_environment(environment, bounds.threads),
+            bwrap=place.bwrap,
             timeout_s=bounds.seconds,
             hear=ear.hear,
-            readable=(data_dir,),
+            readable=(data_dir.absolute(),),
         )
 
 

@@ -26,6 +26,7 @@ from cli.views import facts_table, score_words
 from events import catalogue as ev
 from events import progress
 from events.recorded import Recorded
+from services.bubblewrap import bwrap_path
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -115,6 +116,8 @@ class LocalAttempt:
             "PODIUM_DOLLARS": str(request.dollars),
             progress.NONCE_VARIABLE: self._nonce,
         }
+        if bwrap := bwrap_path():
+            told["PODIUM_BWRAP"] = str(bwrap)
         with (request.output_dir / _LOG).open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "agent"),

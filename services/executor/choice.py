@@ -10,6 +10,7 @@ import structlog
 from aiodocker import Docker
 from aiodocker.exceptions import DockerError
 
+from services.bubblewrap import bwrap_path
 from services.executor.container import docker_facts
 from services.executor.docker import DockerRuntime
 from services.executor.egress_gates import Gates
@@ -100,6 +101,7 @@ def _process(settings: Settings, reason: str) -> ProcessRuntime:
         executor=settings.executor,
         facts=facts,
         library_path=library_folder(settings.work_dir),
+        bwrap=bwrap_path(),
     )
 
 

@@ -2,7 +2,7 @@
 
 An attempt has a folder of its own, a session of its own, a clean environment, a few limits, and a launcher
 that lets none of its processes outlive it.  It can read what this user can read, use all memory there is,
-and kill what this user can kill.
+and kill what this user can kill.  Its agent is told of a bubblewrap, by which it keeps its scripts in.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def process_facts(cpus: float) -> Facts:
 class ProcessRuntime:
     """A `services.executor.runtime.Runtime` of child processes under `work_dir`/attempts.
 
-    `command` is what runs as the agent; `library_path` goes into its LD_LIBRARY_PATH where given.
+    `command` is what runs as the agent; `library_path` goes into its LD_LIBRARY_PATH, and `bwrap` into its
+    PODIUM_BWRAP, where given.
     """
 
     def __init__(
@@ -69,12 +70,14 @@ class ProcessRuntime:
         facts: Facts,
         command: Sequence[str] = (sys.executable, "-m", "agent"),
         library_path: Path | None = None,
+        bwrap: Path | None = None,
     ) -> None:
         self._attempts = work_dir / "attempts"
         self._executor = executor
         self._facts = facts
         self._command = command
         self._library_path = library_path
+        self._bwrap = bwrap
 
     @property
     def facts(self) -> Facts:
@@ -126,6 +129,8 @@ class ProcessRuntime:
             variables["PODIUM_DATA_DIR"] = str(spec.data_dir)
         if self._library_path is not None:
             variables["LD_LIBRARY_PATH"] = str(self._library_path)
+        if self._bwrap is not None:
+            variables["PODIUM_BWRAP"] = str(self._bwrap)
         return variables
 
 

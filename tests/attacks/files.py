@@ -25,7 +25,7 @@ except OSError as error:
 Path(os.fsdecode(bytes(folder) + b"/\xff\xfe.csv")).write_text("x")
 (folder / "plain.csv").write_text("plain")
 os.chdir(folder)
-for _ in range(3000):
+for _ in range(1200):
     os.mkdir("d")
     os.chdir("d")
 os.chmod(".", 0)

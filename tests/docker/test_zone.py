@@ -15,7 +15,7 @@ from services.executor.container import docker_facts
 from services.executor.docker import DockerRuntime
 from services.executor.egress_gates import Gates
 from services.executor.runtime import SandboxSpec
-from tests.attacks.claims import ATTACKS, SECONDS, assert_held
+from tests.attacks.claims import ATTACKS, assert_held, seconds_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,7 +52,7 @@ async def runtime(docker: Docker, scripted_image: str, tmp_path: Path) -> AsyncI
 async def test_an_attack_is_held(runtime: DockerRuntime, tmp_path: Path, attack: str) -> None:
     shutil.copyfile(FOLDER / "driver.py", tmp_path / "driver.py")
     shutil.copyfile(FOLDER / f"{attack}.py", tmp_path / "attack.py")
-    (tmp_path / "agent.py").write_text(START % SECONDS)
+    (tmp_path / "agent.py").write_text(START % seconds_for(attack))
     tmp_path.chmod(0o755)
     secrets = {"KAGGLE_KEY": "canary-of-kaggle", "ANTHROPIC_API_KEY": "canary-of-anthropic"}
     spec = SandboxSpec(
@@ -70,4 +70,6 @@ async def test_an_attack_is_held(runtime: DockerRuntime, tmp_path: Path, attack:
         end = await sandbox.wait()
     assert "canary-of-" not in str(lines)
     assert end.code == 0, lines
-    assert_held(attack, json.loads([line for stream, line in lines if stream == "stdout"][-1]))
+    said = json.loads([line for stream, line in lines if stream == "stdout"][-1])
+    assert_held(attack, said)
+    assert said["refusal"] is None

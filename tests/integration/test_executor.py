@@ -30,6 +30,7 @@ from services.executor import attempt
 from services.executor.process import NOTE
 from services.executor.runtime import SandboxSpec
 from tests.unit.executor.stage import (
+    BWRAP,
     FlakyLog,
     MemoryStore,
     agent,
@@ -296,6 +297,7 @@ succeed("env.json", "../x", "no.csv")
         "PODIUM_BUDGET_S": "1800",
         "PODIUM_CPUS": "0.5",
         "PODIUM_SEED": "7",
+        "PODIUM_BWRAP": str(BWRAP),
     }
     assert environment["HOME"] == str(folder / "work")
     assert environment["OMP_NUM_THREADS"] == "1"

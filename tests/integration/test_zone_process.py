@@ -1,4 +1,4 @@
-"""Each attack where there is no container: the agent's child is kept in by the same means."""
+"""Each attack where there is no container: with namespaces, and where the kernel lets nobody make any."""
 
 from __future__ import annotations
 
@@ -7,38 +7,80 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.attacks.claims import ATTACKS, SECONDS, assert_held
+from services.bubblewrap import bwrap_path
+from tests.attacks.claims import ATTACKS, assert_held, seconds_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="namespaces, Landlock and seccomp are Linux's"
+)
 
 ROOT = Path(__file__).parents[2]
 ALONE = [attack for attack in ATTACKS if attack != "hog"]
 """The one that takes all memory is left to a container: here it would be the whole machine's."""
 
+OWN = {"own-net", "own-pid", "own-mnt", "own-ipc", "own-uts", "own-user"}
+NO_MORE_NAMESPACES = ("--unshare-user", "--disable-userns", "--dev-bind", "/", "/", "--")
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")
-@pytest.mark.parametrize("attack", ALONE)
-def test_an_attack_is_held(tmp_path: Path, attack: str) -> None:
-    folders = {
-        name: str(tmp_path / name) for name in ("PODIUM_OUTPUT_DIR", "PODIUM_WORK_DIR", "TMPDIR", "HOME")
-    }
-    for folder in folders.values():
-        Path(folder).mkdir()
-    ran = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tests.attacks.driver",
-            str(ROOT / "tests/attacks" / f"{attack}.py"),
-            str(SECONDS),
-        ],
+
+def all_tried(folder: Path, bwrap: Path, before: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """What comes of each attack, all of them at once; `before` stands before each driver's command."""
+    running = {attack: started(folder / attack, bwrap, attack, before) for attack in ALONE}
+    said = {}
+    for attack, driver in running.items():
+        out, error = driver.communicate(timeout=120)
+        assert driver.returncode == 0, error
+        said[attack] = json.loads(out.splitlines()[-1])
+    return said
+
+
+def started(folder: Path, bwrap: Path, attack: str, before: Sequence[str]) -> subprocess.Popen[str]:
+    names = ("PODIUM_OUTPUT_DIR", "PODIUM_WORK_DIR", "PODIUM_DATA_DIR", "TMPDIR", "HOME")
+    folders = {name: str(folder / name) for name in names}
+    for path in folders.values():
+        Path(path).mkdir(parents=True)
+    secrets = {"KAGGLE_KEY": "canary-of-kaggle", "ANTHROPIC_API_KEY": "canary-of-anthropic"}
+    script = str(ROOT / "tests" / "attacks" / f"{attack}.py")
+    return subprocess.Popen(
+        [*before, sys.executable, "-m", "tests.attacks.driver", script, str(seconds_for(attack))],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "KAGGLE_KEY": "canary-of-kaggle", **folders},
-        capture_output=True,
+        env={"PATH": os.environ["PATH"], "PODIUM_BWRAP": str(bwrap), **secrets, **folders},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=60,
     )
-    assert ran.returncode == 0, ran.stderr
-    assert_held(attack, json.loads(ran.stdout.splitlines()[-1]))
+
+
+@pytest.fixture
+def bwrap() -> Path:
+    """One that works: where a user may make no namespaces there is nothing to try, or to take away."""
+    path = bwrap_path()
+    assert path is not None
+    ran = subprocess.run(
+        [path, *NO_MORE_NAMESPACES, path, "--version"], capture_output=True, text=True, check=False
+    )
+    if ran.returncode != 0:
+        pytest.skip(f"no user namespaces here: {ran.stderr.strip()}")
+    return path
+
+
+def test_every_attack_is_held_in_namespaces_of_its_own(tmp_path: Path, bwrap: Path) -> None:
+    for attack, said in all_tried(tmp_path, bwrap).items():
+        assert_held(attack, said)
+        assert set(said["granted"]) >= OWN
+        assert (said["trouble"], said["refusal"]) == ("", None)
+
+
+def test_every_attack_is_held_without_namespaces_but_no_model_s_script_runs(
+    tmp_path: Path, bwrap: Path
+) -> None:
+    for attack, said in all_tried(tmp_path, bwrap, (str(bwrap), *NO_MORE_NAMESPACES)).items():
+        assert_held(attack, said)
+        assert OWN.isdisjoint(said["granted"])
+        assert "There are no namespaces of its own here: bwrap: " in said["refusal"]

@@ -21,6 +21,7 @@ def run(tmp_path: Path, code: str, *, timeout_s: float = 20.0) -> tuple[child.En
         [str(script)],
         folder=tmp_path,
         environment=child.bare_environment(os.environ, 1),
+        bwrap=None,
         timeout_s=timeout_s,
         hear=heard.append,
     )
@@ -93,7 +94,7 @@ def test_a_script_cannot_read_what_the_agent_was_told(tmp_path: Path) -> None:
         "hide_environment()\n"
         "folder = pathlib.Path(sys.argv[1])\n"
         "said = child.run([str(folder / 'spy.py')], folder=folder, timeout_s=20, hear=print,\n"
-        "                 environment=child.bare_environment(os.environ, 1))\n"
+        "                 environment=child.bare_environment(os.environ, 1), bwrap=None)\n"
         "print(said.error_tail)\n"
     )
     told = subprocess.run(

@@ -35,6 +35,7 @@ from events.progress import (
     Succeeded,
     decode_line,
 )
+from services.bubblewrap import bwrap_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +73,7 @@ def attempt(chosen: Settings, fetch: Callable[..., str | None] = no_fetch) -> tu
         chosen,
         said.append,
         fetch=fetch,
-        environment=dict(os.environ),
+        environment=os.environ | ({"PODIUM_BWRAP": str(bwrap)} if (bwrap := bwrap_path()) else {}),
         log=lambda _: None,
         deadline=Deadline(at=time.monotonic() + chosen.budget_s, budget_s=chosen.budget_s),
         last=LastWord(said.append),

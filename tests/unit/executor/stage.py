@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -20,7 +21,6 @@ from services.executor.settings import read
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
     from events.catalogue import Event
     from events.log import Batch, Expectation, Log
@@ -51,6 +51,8 @@ def wait_for(path):
         time.sleep(0.01)
 """
 
+BWRAP = Path("/nowhere/bwrap")
+
 
 def agent(folder: Path, body: str) -> tuple[str, ...]:
     """The command of an agent that does what `body` says."""
@@ -75,6 +77,7 @@ def process_runtime(settings: Settings, command: tuple[str, ...]) -> ProcessRunt
         work_dir=settings.work_dir,
         executor=settings.executor,
         facts=process_facts(settings.cpus),
+        bwrap=BWRAP,
         command=command,
     )
 
