@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -57,9 +58,17 @@ def main() -> int:
         import traceback  # noqa: PLC0415 - as slow to import as all of ours
 
         traceback.print_exc(file=sys.stderr)
-        message = f"The agent failed on its own account: {type(error).__name__}. Its log has the details."
-        last.say(Failed(reason="agent_error", message=message, retryable=True))
+        last.say(own_failure(error))
     return 1
+
+
+def own_failure(error: Exception) -> Failed:
+    """What the agent says of an error that none of its steps expected; of a full disk that it was one."""
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        message = "There was no room left on the disk for the attempt's files."
+        return Failed(reason="disk_full", message=message, retryable=True)
+    message = f"The agent failed on its own account: {type(error).__name__}. Its log has the details."
+    return Failed(reason="agent_error", message=message, retryable=True)
 
 
 def _fetcher(settings: Settings) -> Callable[[Path, Callable[[float, str], None]], str | None]:

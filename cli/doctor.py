@@ -47,6 +47,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 class Engine(msgspec.Struct, frozen=True, kw_only=True):
     """A Docker daemon; `options` are its SecurityOptions, such as ``name=seccomp,profile=default``.
 
+    `no_quota` is why its kernel keeps no volume in its size, "" where it does.
+
     Source: https://docs.docker.com/reference/api/engine/version/v1.41/#tag/System/operation/SystemInfo
     """
 
@@ -56,6 +58,7 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     options: tuple[str, ...]
     image: str
     has_image: bool
+    no_quota: str
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +154,7 @@ def _docker(engine: Engine | str, runtime: Runtime) -> tuple[Finding, ...]:
         if engine.has_image
         else say("agent's image", f"{engine.image} is not there", meaning, "make image"),
         _runc(engine.runc),
+        _quota(engine.no_quota),
         *_protections(engine.options),
     )
 
@@ -162,6 +166,17 @@ def _runc(version: str | None) -> Finding:
         return _ok("runc", version)
     meaning = "A container can escape from it (CVE-2025-31133, -52565, -52881)."
     return _lacking("runc", version, meaning, "Use 1.2.8, 1.3.3 or later, or a release with their fixes.")
+
+
+def _quota(problem: str) -> Finding:
+    if not problem:
+        return _ok("disk quota", "the kernel bounds what an attempt writes")
+    return _lacking(
+        "disk quota",
+        problem,
+        "What an attempt writes to the disk is measured every second, and can pass its limit for as long.",
+        "Docker's data root on XFS mounted with pquota, or ext4 (-O project,quota) mounted with prjquota.",
+    )
 
 
 def _protections(options: tuple[str, ...]) -> tuple[Finding, ...]:

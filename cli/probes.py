@@ -27,6 +27,7 @@ from redis.exceptions import RedisError
 from cli.doctor import Engine, Server
 from events.subjects import STREAM
 from services.environment import SettingError
+from services.quota import quota_problem
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -99,6 +100,7 @@ async def docker_engine(host: str | None, image: str) -> Engine | str:
         async with asyncio.timeout(_ANSWER_S), Docker(url=host) as docker:
             version, system = await docker.version(), await docker.system.info()
             has_image = await _has(docker, image)
+            no_quota = await quota_problem(docker)
     except (AssertionError, ValueError):
         return "no socket was found"
     except DockerError as error:
@@ -113,6 +115,7 @@ async def docker_engine(host: str | None, image: str) -> Engine | str:
         options=tuple(system.get("SecurityOptions") or ()),
         image=image,
         has_image=has_image,
+        no_quota=no_quota,
     )
 
 

@@ -16,6 +16,7 @@ from events.upcasting import UPCASTERS, UpcastError, Upcasters, upcast
 
 Source: TypeAlias = Literal["kaggle", "local"]
 Priority: TypeAlias = Literal["low", "normal", "high"]
+DiskBound: TypeAlias = Literal["kernel", "measured"]
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +66,8 @@ class AttemptScheduled(_Event, frozen=True, kw_only=True):
 class AttemptStarted(_Event, frozen=True, kw_only=True):
     """An executor claimed the attempt and is about to start its sandbox.  Written by that executor.
 
-    `notes` say what differs from what was asked for (CPUs clamped to the host's, no isolation).
+    `notes` say what differs from what was asked for (CPUs clamped to the host's, no isolation);
+    `disk_bound` what keeps its files in their size (``kernel``: a quota; ``measured``: they are looked at).
     """
 
     attempt: int
@@ -73,6 +75,7 @@ class AttemptStarted(_Event, frozen=True, kw_only=True):
     runtime: str
     cpus: float
     memory_bytes: int
+    disk_bound: DiskBound = "measured"
     notes: tuple[str, ...] = ()
 
 

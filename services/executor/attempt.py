@@ -157,7 +157,8 @@ class AttemptRun:
                 return reading.result(), None
             _log.info("sandbox_stopping", cause=self._cause)
             async with asyncio.timeout(STOP_S):
-                await sandbox.stop()
+                # What fills the disk would go on with it for as long as it was given.
+                await sandbox.stop(at_once=self._cause == "disk_full")
                 return await reading, None
         except TimeoutError:
             message = f"The sandbox did not end within {STOP_S:.0f} s of being told to."
@@ -176,6 +177,8 @@ class AttemptRun:
         return await sandbox.wait()
 
     async def _guard(self, sandbox: Sandbox) -> None:
+        if self._runtime.facts.disk_bound == "kernel":
+            return
         await until_full(sandbox, bytes_max=self._disk_bytes_max)
         self.stop("disk_full")
 

@@ -16,6 +16,7 @@ from services.executor.docker import DockerRuntime
 from services.executor.egress_gates import Gates
 from services.executor.openmp import library_folder
 from services.executor.process import ProcessRuntime, process_facts
+from services.quota import quota_problem
 from services.runc import runc_is_safe
 
 if TYPE_CHECKING:
@@ -49,14 +50,18 @@ async def choose(settings: Settings) -> tuple[DockerRuntime | ProcessRuntime, Do
         await docker.close()
         return _process(settings, problem), None
     system: Mapping[str, Any] = await docker.system.info()
+    no_quota = await quota_problem(docker)
     facts = docker_facts(
         cpus=settings.cpus,
         memory_bytes=settings.memory_bytes,
         host_cpus=system["NCPU"],
         host_memory_bytes=system["MemTotal"],
+        disk_bound="measured" if no_quota else "kernel",
     )
     _warn_of_runc(await docker.version())
-    _log.info("runtime_docker", image=settings.image, notes=facts.notes)
+    _log.info("runtime_docker", image=settings.image, notes=facts.notes, disk_bound=facts.disk_bound)
+    if no_quota:
+        _log.warning("disk_measured", why=f"the Docker host's kernel does not bound volumes: {no_quota}")
     runtime = DockerRuntime(
         docker,
         image=settings.image,
@@ -64,6 +69,7 @@ async def choose(settings: Settings) -> tuple[DockerRuntime | ProcessRuntime, Do
         facts=facts,
         gates=Gates(settings.work_dir / "egress" / settings.executor),
         oci_runtime=settings.docker_runtime,
+        disk_bytes=settings.disk_bytes_max,
     )
     return runtime, docker
 

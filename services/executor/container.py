@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from events.catalogue import DiskBound
     from services.executor.runtime import SandboxSpec
 
 OUTPUT: Final = "/output"
@@ -31,7 +32,14 @@ _SHM_BYTES: Final = 256 * 1024**2
 _OPEN_FILES_MAX: Final = 4096
 
 
-def docker_facts(*, cpus: float, memory_bytes: int, host_cpus: int, host_memory_bytes: int) -> Facts:
+def docker_facts(
+    *,
+    cpus: float,
+    memory_bytes: int,
+    host_cpus: int,
+    host_memory_bytes: int,
+    disk_bound: DiskBound = "measured",
+) -> Facts:
     """What a container gets on a host, of what was asked for."""
     notes = []
     if cpus > host_cpus:
@@ -42,6 +50,7 @@ def docker_facts(*, cpus: float, memory_bytes: int, host_cpus: int, host_memory_
         runtime="docker",
         cpus=min(cpus, float(host_cpus)),
         memory_bytes=min(memory_bytes, host_memory_bytes),
+        disk_bound=disk_bound,
         notes=tuple(notes),
     )
 
@@ -56,6 +65,15 @@ def labels_of(spec: SandboxSpec, executor: str) -> dict[str, str]:
     return {LABEL_JOB: spec.job_id, LABEL_ATTEMPT: str(spec.attempt), LABEL_EXECUTOR: executor}
 
 
+def volume_config(spec: SandboxSpec, *, executor: str, quota_bytes: int | None = None) -> dict[str, Any]:
+    """The body of a request to create the volume; `quota_bytes` is what it may hold, None: no more is said.
+
+    An Engine whose host has no quotas refuses a size: see `services.quota`.
+    """
+    bound = {} if quota_bytes is None else {"DriverOpts": {"size": str(quota_bytes)}}
+    return {"Name": name_of(spec), "Labels": labels_of(spec, executor), **bound}
+
+
 def variables_of(config: Mapping[str, Any]) -> dict[str, str]:
     """The environment of a container, of the request for it or of what the Engine says of it."""
     return dict(variable.split("=", 1) for variable in config["Env"])
@@ -66,12 +84,14 @@ def container_config(
     *,
     image: str,
     executor: str,
+    file_bytes: int,
     oci_runtime: str | None = None,
     egress: Path | None = None,
 ) -> dict[str, Any]:
     """The body of a request to create the container; the user is the image's own.
 
-    No container has a network.  `egress` is the folder with the socket of its way out, None: there is none.
+    No container has a network.  `file_bytes` is the most that one file may hold.  `egress` is the folder with
+    the socket of its way out, None: there is none.
     `oci_runtime` is what the Engine runs it with (``runsc``, say), None for the Engine's default.
     /output is a volume and not the writable layer: the root is read-only, and a volume can still be read
     once the container has ended.
@@ -102,6 +122,7 @@ def container_config(
             "Ulimits": [
                 {"Name": "nofile", "Soft": _OPEN_FILES_MAX, "Hard": _OPEN_FILES_MAX},
                 {"Name": "core", "Soft": 0, "Hard": 0},
+                {"Name": "fsize", "Soft": file_bytes, "Hard": file_bytes},
             ],
             "ReadonlyRootfs": True,
             "Tmpfs": {"/tmp": _TMP},  # noqa: S108 inside the container

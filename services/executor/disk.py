@@ -1,7 +1,9 @@
 """How much of the host's disk an attempt's output folder takes, and when that is too much.
 
-Docker bounds a volume only on a file system with project quotas, and a volume in memory would count as the
-container's memory and be gone with its process: so the folder is measured while the attempt runs.
+For a host whose kernel bounds no volume (`services.quota`): there the folder is measured while the attempt
+runs.  One that writes B bytes a second leaves at most B * (CHECK_S + the time of two looks and of a kill)
+more than it may; and no single file of it is ever larger than allowed, which is the kernel's to see to.
+What a process holds open and has deleted is in no folder, and is not seen.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import structlog
 from services.executor.runtime import SandboxError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from aiodocker import Docker
@@ -23,46 +25,78 @@ if TYPE_CHECKING:
     from services.executor.runtime import Sandbox
 
 _BLOCK_BYTES: Final = 512
-CHECK_S: Final = 5.0
+CHECK_S: Final = 1.0
 
 _log = structlog.get_logger(__name__)
 
 
 async def until_full(sandbox: Sandbox, *, bytes_max: int) -> None:
     """Look again and again; returns once there is more in the output folder than there may be."""
+    clock = asyncio.get_running_loop().time
+    look_s = 0.0
     while True:
-        await asyncio.sleep(CHECK_S)
+        # As long as it takes it pauses: looking must not become the host's work.
+        await asyncio.sleep(max(CHECK_S, look_s))
+        began_s = clock()
         try:
             used = await sandbox.used_bytes()
         except SandboxError as error:
             _log.warning("disk_not_measured", reason=str(error))
             continue
+        finally:
+            look_s = clock() - began_s
         if used is not None and used > bytes_max:
             _log.warning("disk_full", used_bytes=used, bytes_max=bytes_max)
             return
 
 
-async def volume_bytes(docker: Docker, name: str) -> int | None:
-    """The size of a volume; None where the Engine does not know it now.
+class VolumeSizes:
+    """What volumes hold, by one answer for all who ask at a time; `ask` gets it."""
+
+    def __init__(self, ask: Callable[[], Awaitable[dict[str, int]]]) -> None:
+        self._ask = ask
+        self._asking = asyncio.Lock()
+        self._asked_s = float("-inf")
+        self._sizes: dict[str, int] = {}
+
+    async def of(self, name: str) -> int | None:
+        """The size of a volume, measured after this was called; None where the answer does not hold it.
+
+        Raises what `ask` raises.
+        """
+        clock = asyncio.get_running_loop().time
+        came_s = clock()
+        async with self._asking:
+            # Of those who waited only the first asks: the others came before it did.
+            if self._asked_s <= came_s:
+                asked_s = clock()
+                self._sizes = await self._ask()
+                self._asked_s = asked_s
+        return self._sizes.get(name)
+
+
+async def all_volumes(docker: Docker) -> dict[str, int]:
+    """The size of each volume by its name.
 
     The Engine measures all that it has, and for one who asks at a time.
-    Source: https://docs.docker.com/reference/api/engine/version/v1.41/#tag/System/operation/SystemDataUsage
+    Source: https://docs.docker.com/reference/api/engine/version/v1.42/#tag/System/operation/SystemDataUsage
 
     Raises:
         aiohttp.ClientError: it refused, or did not answer.
     """
-    async with docker.session.get(f"{docker.docker_host}/{docker.api_version}/system/df") as answer:
+    url = f"{docker.docker_host}/{docker.api_version}/system/df"
+    # An Engine before API 1.42 heeds no type, and measures its images too.
+    async with docker.session.get(url, params={"type": "volume"}) as answer:
         answer.raise_for_status()
-        return volume_in(await answer.json(), name)
+        return volume_sizes(await answer.json())
 
 
-def volume_in(usage: Mapping[str, Any], name: str) -> int | None:
-    """The size of a volume in what the Engine says of its disk; None where it is not in there."""
-    for volume in usage["Volumes"] or ():
-        if volume["Name"] == name:
-            size: int = (volume["UsageData"] or {"Size": -1})["Size"]
-            return size if size >= 0 else None
-    return None
+def volume_sizes(usage: Mapping[str, Any]) -> dict[str, int]:
+    """The volumes by name in what the Engine says of its disk, but those whose size it does not know."""
+    known = {
+        volume["Name"]: (volume["UsageData"] or {"Size": -1})["Size"] for volume in usage["Volumes"] or ()
+    }
+    return {name: size for name, size in known.items() if size >= 0}
 
 
 def folder_bytes(folder: Path) -> int:

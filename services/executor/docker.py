@@ -4,48 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final, cast
+from functools import partial
+from typing import TYPE_CHECKING
 
-import aiohttp
 import structlog
-from aiodocker.exceptions import DockerError
-from aiodocker.volumes import DockerVolume
 
-from events.progress import NONCE_VARIABLE
-from services.executor.archive import plain_file
 from services.executor.container import (
-    EGRESS_VARIABLE,
     LABEL_ATTEMPT,
     LABEL_EXECUTOR,
     LABEL_JOB,
-    OUTPUT,
-    STOP_S,
     container_config,
-    labels_of,
     name_of,
     variables_of,
+    volume_config,
 )
-from services.executor.disk import volume_bytes
-from services.executor.docker_logs import Place, entries
-from services.executor.egress import allow_list
-from services.executor.lines import LineSplitter
-from services.executor.runtime import Adopted, Exit, SandboxError
+from services.executor.disk import VolumeSizes, all_volumes
+from services.executor.docker_sandbox import DockerSandbox, engine
+from services.executor.runtime import SandboxError
+from services.executor.settings import DISK_BYTES_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Sequence
+    from collections.abc import Sequence
 
     from aiodocker import Docker
-    from aiodocker.containers import DockerContainer
 
     from services.executor.egress_gates import Gates
-    from services.executor.runtime import Facts, SandboxSpec, StreamName
-
-_CALL_S: Final = 60.0
-_AWAY_MAX_S: Final = 60.0
-_PAUSE_S: Final = 0.2
-_NO_CONNECTION: Final = 900
-"""The status that aiodocker gives where there was no answer at all."""
+    from services.executor.runtime import Facts, SandboxSpec
 
 _log = structlog.get_logger(__name__)
 
@@ -53,7 +37,8 @@ _log = structlog.get_logger(__name__)
 class DockerRuntime:
     """A `services.executor.runtime.Runtime` over an Engine; `executor` goes into all labels,
     `gates` lead out those that may connect somewhere, `oci_runtime` is the Engine's name of what runs
-    containers (None: its default).
+    containers (None: its default).  `disk_bytes` is what /output may hold: by a quota where the facts say
+    that the host's kernel grants one, and of a single file anywhere.
     """
 
     def __init__(
@@ -65,6 +50,7 @@ class DockerRuntime:
         facts: Facts,
         gates: Gates,
         oci_runtime: str | None = None,
+        disk_bytes: int = DISK_BYTES_MAX,
     ) -> None:
         self._docker = docker
         self._gates = gates
@@ -72,6 +58,8 @@ class DockerRuntime:
         self._oci_runtime = oci_runtime
         self._executor = executor
         self._facts = facts
+        self._disk_bytes = disk_bytes
+        self._sizes = VolumeSizes(partial(all_volumes, docker))
 
     @property
     def facts(self) -> Facts:
@@ -80,19 +68,21 @@ class DockerRuntime:
 
     async def start(self, spec: SandboxSpec) -> DockerSandbox:
         """See `Runtime.start`."""
-        name, labels = name_of(spec), labels_of(spec, self._executor)
+        name = name_of(spec)
+        quota_bytes = self._disk_bytes if self._facts.disk_bound == "kernel" else None
         config = container_config(
             spec,
             image=self._image,
             executor=self._executor,
+            file_bytes=self._disk_bytes,
             oci_runtime=self._oci_runtime,
             egress=self._gates.mounted(name) if spec.network else None,
         )
-        sandbox = DockerSandbox(self._docker, name, spec.job_id, spec.attempt, gates=self._gates)
+        sandbox = self._sandbox(name, spec.job_id, spec.attempt)
         try:
-            async with _engine("start_failed", f"The container of {name} could not be started"):
+            async with engine("start_failed", f"The container of {name} could not be started"):
                 await self._docker.volumes.create(  # type: ignore[no-untyped-call] # the client's own
-                    {"Name": name, "Labels": labels}
+                    volume_config(spec, executor=self._executor, quota_bytes=quota_bytes)
                 )
                 # After the volume, by which `find` finds what an executor that dies here leaves.
                 await sandbox.let_out(variables_of(config))
@@ -104,9 +94,12 @@ class DockerRuntime:
         return sandbox
 
     async def find(self) -> Sequence[DockerSandbox]:
-        """See `Runtime.find`."""
+        """See `Runtime.find`.
+
+        A container and a volume are all that an attempt has of the Engine's: no network is made for any.
+        """
         filters = {"label": [f"{LABEL_EXECUTOR}={self._executor}"]}
-        async with _engine("docker_failed", "The Docker daemon did not list containers"):
+        async with engine("docker_failed", "The Docker daemon did not list containers"):
             containers = await self._docker.containers.list(all=True, filters=json.dumps(filters))
             listed = await self._docker.volumes.list(  # type: ignore[no-untyped-call] # the client's own
                 filters=filters
@@ -114,12 +107,13 @@ class DockerRuntime:
         named = {container["Names"][0].lstrip("/"): container["Labels"] for container in containers}
         named |= {volume["Name"]: volume["Labels"] for volume in listed["Volumes"] or ()}
         return [
-            DockerSandbox(
-                self._docker, name, labels[LABEL_JOB], int(labels[LABEL_ATTEMPT]), gates=self._gates
-            )
+            self._sandbox(name, labels[LABEL_JOB], int(labels[LABEL_ATTEMPT]))
             for name, labels in sorted(named.items())
             if LABEL_JOB in labels and LABEL_ATTEMPT in labels
         ]
+
+    def _sandbox(self, name: str, job_id: str, attempt: int) -> DockerSandbox:
+        return DockerSandbox(self._docker, name, job_id, attempt, gates=self._gates, sizes=self._sizes)
 
     def _explained(self, error: SandboxError) -> SandboxError:
         if "no such image" not in error.failure.message.lower():
@@ -129,168 +123,6 @@ class DockerRuntime:
             "or name another one in PODIUM_AGENT_IMAGE."
         )
         return SandboxError("image_missing", message, retryable=False)
-
-
-class DockerSandbox:
-    """A container, its volume and its way out, all of one name; a `services.executor.runtime.Sandbox`."""
-
-    def __init__(self, docker: Docker, name: str, job_id: str, attempt: int, *, gates: Gates) -> None:
-        self._docker = docker
-        self._gates = gates
-        self._name = name
-        self._job_id = job_id
-        self._attempt = attempt
-        self._container: DockerContainer = docker.containers.container(name)
-
-    @property
-    def job_id(self) -> str:
-        """See `Remains.job_id`."""
-        return self._job_id
-
-    @property
-    def attempt(self) -> int:
-        """See `Remains.attempt`."""
-        return self._attempt
-
-    async def lines(self) -> AsyncIterator[tuple[StreamName, bytes]]:
-        """See `Sandbox.lines`.
-
-        The Engine's answer ends alike when the container ends and when the connection breaks: only a
-        container that does not run any more has said everything.
-        """
-        place = Place()
-        splitters: dict[StreamName, LineSplitter] = {"stdout": LineSplitter(), "stderr": LineSplitter()}
-        running = True
-        while running:
-            # Asked before reading: what a container wrote before its end is then all in this reading.
-            running = (await self._state())["Running"]
-            try:
-                async for stream, stamp, data in self._entries(place.since):
-                    if place.is_new(stamp):
-                        # Before the container's own line: what was refused is then not its last word.
-                        for refused in self._gates.take(self._name):
-                            yield "stdout", refused.encode()
-                        for line in splitters[stream].feed(data):
-                            yield stream, line
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                _log.warning("container_log_interrupted", error=repr(error))
-                running = True
-                await asyncio.sleep(_PAUSE_S)
-            place.resume()
-        for refused in self._gates.take(self._name):
-            yield "stdout", refused.encode()
-        for stream, splitter in splitters.items():
-            for line in splitter.flush():
-                yield stream, line
-
-    async def wait(self) -> Exit:
-        """See `Sandbox.wait`."""
-        while (state := await self._state())["Running"]:  # noqa: ASYNC110 the Engine is asked, not told
-            await asyncio.sleep(_PAUSE_S)
-        return Exit(code=state["ExitCode"], out_of_memory=state["OOMKilled"])
-
-    async def stop(self) -> None:
-        """See `Sandbox.stop`."""
-        async with _engine("docker_failed", f"The container {self._name} could not be stopped"):
-            await self._container.stop(t=STOP_S)
-
-    async def used_bytes(self) -> int | None:
-        """See `Sandbox.used_bytes`."""
-        async with _engine("not_measured", f"The volume {self._name} could not be measured"):
-            return await volume_bytes(self._docker, self._name)
-
-    async def read(self, name: str, *, bytes_max: int) -> bytes:
-        """See `Sandbox.read`."""
-        async with _engine("docker_failed", f"{name} could not be read from the container {self._name}"):
-            return await plain_file(self._docker, self._container, f"{OUTPUT}/{name}", bytes_max=bytes_max)
-
-    async def adopt(self) -> Adopted | None:
-        """See `Remains.adopt`: a container goes on without its executor, and Docker keeps what it says.
-
-        One that was made and never started has nothing to say.
-        """
-        async with _engine("docker_failed", f"The container {self._name} cannot be looked at"):
-            try:
-                shown = await self._container.show()
-            except DockerError as error:
-                if error.status != 404:
-                    raise
-                return None
-        given = variables_of(shown["Config"])
-        if shown["State"]["Status"] == "created" or NONCE_VARIABLE not in given:
-            return None
-        await self.let_out(given)
-        return Adopted(sandbox=self, nonce=given[NONCE_VARIABLE])
-
-    async def remove(self) -> None:
-        """See `Remains.remove`."""
-        try:
-            await self._gates.remove(self._name)
-        except OSError as error:
-            raise SandboxError("not_removed", f"The way out is left: {error}", retryable=True) from error
-        async with _engine("not_removed", f"The container {self._name} could not be removed"):
-            await _unless_missing(self._container.delete(force=True, v=True))
-            volume = DockerVolume(self._docker, self._name)  # type: ignore[no-untyped-call] # the client's own
-            await _unless_missing(volume.delete(force=True))  # type: ignore[no-untyped-call] # the client's own
-
-    async def let_out(self, variables: dict[str, str]) -> None:
-        """Open the container's way out, where its variables say that it has one.
-
-        Raises:
-            SandboxError: it cannot be opened.
-        """
-        if EGRESS_VARIABLE not in variables:
-            return
-        try:
-            await self._gates.open(self._name, allow_list(variables))
-        except OSError as error:
-            message = f"The way out of {self._name} could not be opened: {error}"
-            raise SandboxError("egress_failed", message, retryable=True) from error
-
-    async def _entries(self, since: str) -> AsyncIterator[tuple[StreamName, str, bytes]]:
-        url = f"{self._docker.docker_host}/{self._docker.api_version}/containers/{self._name}/logs"
-        query = {"stdout": "1", "stderr": "1", "follow": "1", "timestamps": "1", "since": since}
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CALL_S)
-        async with self._docker.session.get(url, params=query, timeout=timeout) as answer:
-            answer.raise_for_status()
-            async for entry in entries(answer.content):
-                yield entry
-
-    async def _state(self) -> dict[str, Any]:
-        """The container's state, from a daemon that may be away for a minute."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _AWAY_MAX_S
-        while True:
-            try:
-                async with _engine("docker_failed", f"The container {self._name} cannot be watched"):
-                    shown = await self._container.show()
-                    return cast("dict[str, Any]", shown["State"])
-            except SandboxError as error:
-                if error.failure.reason != "docker_unavailable" or loop.time() > deadline:
-                    raise
-            await asyncio.sleep(_PAUSE_S)
-
-
-@asynccontextmanager
-async def _engine(reason: str, what: str) -> AsyncIterator[None]:
-    """Turns what the client raises into a `SandboxError`, and gives the Engine a minute to answer."""
-    try:
-        async with asyncio.timeout(_CALL_S):
-            yield
-    except DockerError as error:
-        if error.status == _NO_CONNECTION:
-            raise SandboxError("docker_unavailable", f"{what}: {error.message}", retryable=True) from error
-        raise SandboxError(reason, f"{what}: {error.message}", retryable=True) from error
-    except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
-        raise SandboxError("docker_unavailable", f"{what}: {error!r}", retryable=True) from error
-
-
-async def _unless_missing(request: Awaitable[None]) -> None:
-    try:
-        await request
-    except DockerError as error:
-        if error.status != 404:
-            raise
 
 
 async def _removed_after_failure(sandbox: DockerSandbox) -> None:

@@ -219,6 +219,7 @@ class Executor:
             runtime=facts.runtime,
             cpus=facts.cpus,
             memory_bytes=facts.memory_bytes,
+            disk_bound=facts.disk_bound,
             notes=facts.notes,
         )
         if not await writer.claim(started):

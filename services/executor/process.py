@@ -205,12 +205,13 @@ class ProcessSandbox(ProcessRemains):
             await asyncio.sleep(_POLL_S)
         return Exit(code=self._process.returncode, out_of_memory=False)
 
-    async def stop(self) -> None:
+    async def stop(self, *, at_once: bool = False) -> None:
         """See `Sandbox.stop`."""
-        self._signal(signal.SIGTERM)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_TERM_S):
-                await self.wait()
+        if not at_once:
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TERM_S):
+                    await self.wait()
         self._signal(signal.SIGKILL)
         await self.wait()
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from events.catalogue import DiskBound
 from events.job import Failure
 
 if TYPE_CHECKING:
@@ -48,13 +49,15 @@ class FileRefusedError(SandboxError):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a sandbox of this runtime gets, as it goes into `AttemptStarted`.
 
-    `memory_bytes` is the limit, or the machine's memory where nothing limits it; `notes` say what differs
-    from what was asked for.
+    `memory_bytes` is the limit, or the machine's memory where nothing limits it; `disk_bound` is what keeps
+    the output folder in its size: a quota of the kernel's, or who measures it (`services.executor.disk`);
+    `notes` say what differs from what was asked for.
     """
 
     runtime: str
     cpus: float
     memory_bytes: int
+    disk_bound: DiskBound = "measured"
     notes: tuple[str, ...] = ()
 
 
@@ -134,8 +137,8 @@ class Sandbox(Remains, Protocol):
         """
         ...
 
-    async def stop(self) -> None:
-        """Ask the process to end, and kill it 5 s later; returns when it has ended.
+    async def stop(self, *, at_once: bool = False) -> None:
+        """Ask the process to end, and kill it 5 s later, or `at_once`; returns when it has ended.
 
         Raises:
             SandboxError: it may still run.

@@ -16,9 +16,9 @@ from aiodocker.exceptions import DockerError
 from events.catalogue import AttemptFailed, AttemptStarted, AttemptSucceeded, JobCancelRequested, StageStarted
 from events.log import JobAt
 from events.memory import MemoryLog
+from services.executor import docker_sandbox
 from services.executor.container import docker_facts
-from services.executor.docker import DockerRuntime, DockerSandbox
-from services.executor.egress_gates import Gates
+from services.executor.docker import DockerRuntime
 from services.executor.loop import Executor
 from services.executor.runtime import FileMissingError, FileRefusedError, SandboxError, SandboxSpec
 from tests.unit.executor.stage import PRELUDE, MemoryStore, agent, schedule, settings, until
@@ -26,27 +26,22 @@ from tests.unit.executor.stage import PRELUDE, MemoryStore, agent, schedule, set
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from services.executor.docker_sandbox import DockerSandbox
+    from tests.docker.conftest import Runtimes
+
 pytestmark = pytest.mark.docker
 
 MEMORY_BYTES = 128 * 1024**2
 
 
 @pytest.fixture
-async def runtime(docker: Docker, scripted_image: str, tmp_path: Path) -> AsyncIterator[DockerRuntime]:
+async def runtime(docker: Docker, runtimes: Runtimes) -> DockerRuntime:
     system = await docker.system.info()
-    facts = docker_facts(
-        cpus=64, memory_bytes=MEMORY_BYTES, host_cpus=system["NCPU"], host_memory_bytes=system["MemTotal"]
+    return runtimes(
+        docker_facts(
+            cpus=64, memory_bytes=MEMORY_BYTES, host_cpus=system["NCPU"], host_memory_bytes=system["MemTotal"]
+        )
     )
-    runtime = DockerRuntime(
-        docker,
-        image=scripted_image,
-        executor=f"test-{uuid4().hex}",
-        facts=facts,
-        gates=Gates(tmp_path / "egress"),
-    )
-    yield runtime
-    for left in await runtime.find():
-        await left.remove()
 
 
 def spec_of(runtime: DockerRuntime, tmp_path: Path, body: str, **changes: object) -> SandboxSpec:
@@ -159,15 +154,9 @@ os.mkfifo(output / "pipe")
 
 
 async def test_a_missing_image_says_what_to_do(
-    docker: Docker, runtime: DockerRuntime, tmp_path: Path
+    runtimes: Runtimes, runtime: DockerRuntime, tmp_path: Path
 ) -> None:
-    other = DockerRuntime(
-        docker,
-        image="podium-absent:none",
-        executor=uuid4().hex,
-        facts=runtime.facts,
-        gates=Gates(tmp_path / "absent"),
-    )
+    other = runtimes(runtime.facts, image="podium-absent:none")
     with pytest.raises(SandboxError) as caught:
         await other.start(spec_of(runtime, tmp_path, "pass"))
     assert caught.value.failure.reason == "image_missing"
@@ -192,7 +181,7 @@ async def test_a_container_that_somebody_removed_is_an_error(
 async def test_a_connection_that_breaks_costs_no_line_and_doubles_none(
     runtime: DockerRuntime, tmp_path: Path
 ) -> None:
-    body = "for i in range(300): print(i, flush=True); time.sleep(0.005)"
+    body = "for i in range(200): print(i, flush=True); time.sleep(0.005)"
     daemon = Path(runtime._docker._connection_info.removeprefix("unix://"))
     if not daemon.is_socket():
         pytest.skip("the Docker daemon does not listen on a Unix socket")
@@ -210,10 +199,10 @@ async def test_a_connection_that_breaks_costs_no_line_and_doubles_none(
         async with asyncio.timeout(60):
             async for _, line in sandbox.lines():
                 seen.append(int(line))
-                if len(seen) in {20, 21, 150}:
+                if len(seen) in {20, 21, 100}:
                     cut()
         assert (await sandbox.wait()).code == 0
-    assert seen == list(range(300))
+    assert seen == list(range(200))
 
 
 @asynccontextmanager
@@ -245,7 +234,10 @@ async def cutting_proxy(daemon: Path, at: Path) -> AsyncIterator[Callable[[], No
     await asyncio.sleep(0.05)
 
 
-async def test_attempts_in_containers_become_events(runtime: DockerRuntime, tmp_path: Path) -> None:
+async def test_attempts_in_containers_become_events(
+    runtime: DockerRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker_sandbox, "STOP_S", 1)
     log, store, given = MemoryLog(), MemoryStore(), settings(tmp_path)
     for slug, body in (
         ("good", "say('stage_started', stage='analysis'); model('m'); succeed()"),

@@ -16,8 +16,6 @@ from events.jetstream import JetStreamLog, ensure_stream
 from events.memory import MemoryLog
 from services.artifacts import ensure_bucket
 from services.executor.container import docker_facts
-from services.executor.docker import DockerRuntime
-from services.executor.egress_gates import Gates
 from services.executor.loop import Executor
 from services.logstream import LogLines
 from tests.docker.test_adoption import Killable
@@ -31,7 +29,9 @@ if TYPE_CHECKING:
     from aiodocker import Docker
     from aiodocker.networks import DockerNetwork
 
+    from services.executor.docker import DockerRuntime
     from services.logstream import LogLine
+    from tests.docker.conftest import Runtimes
     from tests.servers import NatsServer
 
 pytestmark = pytest.mark.docker
@@ -109,17 +109,8 @@ async def network(docker: Docker) -> AsyncIterator[DockerNetwork]:
 
 
 @pytest.fixture
-async def runtime(docker: Docker, scripted_image: str, tmp_path: Path) -> AsyncIterator[DockerRuntime]:
-    runtime = DockerRuntime(
-        docker,
-        image=scripted_image,
-        executor=f"egress-{uuid4().hex[:12]}",
-        facts=docker_facts(cpus=1, memory_bytes=2**28, host_cpus=1, host_memory_bytes=2**28),
-        gates=Gates(tmp_path / "egress"),
-    )
-    yield runtime
-    for left in await runtime.find():
-        await left.remove()
+def runtime(runtimes: Runtimes) -> DockerRuntime:
+    return runtimes(docker_facts(cpus=1, memory_bytes=2**28, host_cpus=1, host_memory_bytes=2**28))
 
 
 class Lines:

@@ -129,7 +129,7 @@ class SimSandbox:
         await self._machine.takes(0.01)
         return self.exit
 
-    async def stop(self) -> None:
+    async def stop(self, *, at_once: bool = False) -> None:
         """See `Sandbox.stop`."""
         await self._machine.takes(self._machine.rng.choice((0.05, 4.0)), may_fail=True)
         self.end()

@@ -22,6 +22,7 @@ ENGINE = Engine(
     options=("name=apparmor", "name=seccomp,profile=builtin", "name=userns", "name=cgroupns"),
     image="podium-agent:1",
     has_image=True,
+    no_quota="",
 )
 GOOD = Facts(
     python=(3, 12, 1),
@@ -66,6 +67,7 @@ def test_a_machine_that_has_all_is_well() -> None:
         ({"engine": replace(ENGINE, has_image=False), "runtime": "docker"}, {"agent's image": "broken"}),
         ({"engine": replace(ENGINE, runc="1.1.5+ds1")}, {"runc": "lacking"}),
         ({"engine": replace(ENGINE, runc=None)}, {}),
+        ({"engine": replace(ENGINE, no_quota="no quota support")}, {"disk quota": "lacking"}),
         ({"engine": replace(ENGINE, options=("name=rootless", "name=seccomp", "name=selinux"))}, {}),
         (
             {"engine": replace(ENGINE, options=("name=seccomp,profile=unconfined",))},

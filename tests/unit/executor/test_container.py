@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from services.executor.archive import path_stat
 from services.executor.choice import runc_is_safe
-from services.executor.container import container_config, docker_facts, variables_of
+from services.executor.container import container_config, docker_facts, variables_of, volume_config
 from services.executor.docker_logs import Place, entries
 from services.executor.runtime import SandboxSpec
 
@@ -28,7 +28,7 @@ SPEC = SandboxSpec(
 
 
 def test_a_container_can_do_no_more_than_it_needs() -> None:
-    config = container_config(SPEC, image="i", executor="e")
+    config = container_config(SPEC, image="i", executor="e", file_bytes=99)
     host = config["HostConfig"]
     assert (host["NanoCpus"], host["Memory"], host["MemorySwap"]) == (1_500_000_000, 1024, 1024)
     assert host["CapDrop"] == ["ALL"]
@@ -36,6 +36,7 @@ def test_a_container_can_do_no_more_than_it_needs() -> None:
     assert host["ReadonlyRootfs"] is True
     assert host["NetworkMode"] == "none"
     assert host["AutoRemove"] is False
+    assert {"Name": "fsize", "Soft": 99, "Hard": 99} in host["Ulimits"]
     assert "User" not in config
     assert config["Labels"] == {"podium.job_id": "j", "podium.attempt": "2", "podium.executor": "e"}
     binds = [mount for mount in host["Mounts"] if mount["Type"] == "bind"]
@@ -50,7 +51,9 @@ def test_a_container_can_do_no_more_than_it_needs() -> None:
 
 def test_what_downloads_has_no_network_either_but_a_socket_and_no_data() -> None:
     spec = replace(SPEC, data_dir=None, network=True)
-    config = container_config(spec, image="i", executor="e", egress=Path("/w/egress/podium-j-2/socket"))
+    config = container_config(
+        spec, image="i", executor="e", file_bytes=99, egress=Path("/w/egress/podium-j-2/socket")
+    )
     assert config["HostConfig"]["NetworkMode"] == "none"
     assert config["HostConfig"]["Mounts"][1:] == [
         {
@@ -65,9 +68,17 @@ def test_what_downloads_has_no_network_either_but_a_socket_and_no_data() -> None
     assert "PODIUM_DATA_DIR" not in given
 
 
+def test_a_volume_has_a_size_only_where_the_kernel_keeps_to_it() -> None:
+    labels = {"podium.job_id": "j", "podium.attempt": "2", "podium.executor": "e"}
+    plain = {"Name": "podium-j-2", "Labels": labels}
+    assert volume_config(SPEC, executor="e") == plain
+    bound = volume_config(SPEC, executor="e", quota_bytes=99)
+    assert bound == plain | {"DriverOpts": {"size": "99"}}
+
+
 def test_the_engine_runs_it_with_its_default_unless_told() -> None:
-    assert "Runtime" not in container_config(SPEC, image="i", executor="e")["HostConfig"]
-    told = container_config(SPEC, image="i", executor="e", oci_runtime="runsc")
+    assert "Runtime" not in container_config(SPEC, image="i", executor="e", file_bytes=99)["HostConfig"]
+    told = container_config(SPEC, image="i", executor="e", file_bytes=99, oci_runtime="runsc")
     assert told["HostConfig"]["Runtime"] == "runsc"
 
 

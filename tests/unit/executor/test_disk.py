@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.executor import disk
-from services.executor.disk import folder_bytes, until_full, volume_in
+from services.executor.disk import VolumeSizes, folder_bytes, until_full, volume_sizes
 from services.executor.runtime import SandboxError
 
 if TYPE_CHECKING:
@@ -16,17 +16,35 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize(
-    ("volumes", "size"),
+    ("volumes", "sizes"),
     [
-        ([{"Name": "other", "UsageData": {"Size": 9}}, {"Name": "mine", "UsageData": {"Size": 7}}], 7),
-        ([{"Name": "mine", "UsageData": {"Size": -1}}], None),
-        ([{"Name": "mine", "UsageData": None}], None),
-        ([{"Name": "other", "UsageData": {"Size": 9}}], None),
-        (None, None),
+        (
+            [{"Name": "a", "UsageData": {"Size": 9}}, {"Name": "b", "UsageData": {"Size": 0}}],
+            {"a": 9, "b": 0},
+        ),
+        ([{"Name": "a", "UsageData": {"Size": -1}}, {"Name": "b", "UsageData": None}], {}),
+        (None, {}),
     ],
 )
-def test_the_engine_s_words_about_a_volume(volumes: object, size: int | None) -> None:
-    assert volume_in({"Volumes": volumes}, "mine") == size
+def test_the_engine_s_words_about_volumes(volumes: object, sizes: dict[str, int]) -> None:
+    assert volume_sizes({"Volumes": volumes}) == sizes
+
+
+async def test_all_who_wait_share_one_answer_and_none_gets_an_older_one() -> None:
+    asked: list[int] = []
+
+    async def answer() -> dict[str, int]:
+        asked.append(len(asked))
+        await asyncio.sleep(0.01)
+        return {"a": len(asked), "b": 10 * len(asked)}
+
+    sizes = VolumeSizes(answer)
+    first = asyncio.create_task(sizes.of("a"))
+    await asyncio.sleep(0)
+    later = [asyncio.create_task(sizes.of(name)) for name in ("b", "a", "c")]
+    assert await asyncio.gather(first, *later) == [1, 20, 2, None]
+    assert await sizes.of("a") == 3
+    assert len(asked) == 3
 
 
 def test_a_folder_is_measured_by_what_it_takes_on_the_disk_and_no_link_is_followed(tmp_path: Path) -> None:
