@@ -17,8 +17,8 @@ from cli.commands.projection import projection
 from cli.commands.replay import replay
 from cli.commands.solve import solve
 from cli.commands.stack import down, up
-from cli.errors import PodiumError, UsageError
 from cli.places import podium_version
+from podium.errors import PodiumError, UsageError
 
 _INTERRUPTED: Final = 130
 

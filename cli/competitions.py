@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cli.embedded.parts import ROOT
-from cli.errors import UsageError
+from podium.errors import UsageError
 
 if TYPE_CHECKING:
     from cli.embedded.home import Home

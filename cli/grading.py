@@ -9,7 +9,7 @@ import polars as pl
 
 from agent.brief import Target
 from agent.metrics import METRICS, score
-from cli.errors import PodiumError
+from podium.errors import PodiumError
 
 if TYPE_CHECKING:
     from pathlib import Path

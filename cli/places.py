@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cli.embedded.home import Home
 from cli.embedded.parts import ROOT
-from cli.errors import StackError
+from podium.errors import StackError
 
 
 def home_at(folder: Path | None) -> Home:

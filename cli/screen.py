@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from cli.client import Client
     from events.job import Job
     from events.recorded import Recorded
+    from podium.client import Client
     from services.gateway.view import JobView
 
 _REDRAW_S: Final = 0.25

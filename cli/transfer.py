@@ -15,10 +15,10 @@ import nats
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
-from cli.errors import PodiumError, StackError, UsageError
 from events import subjects
 from events.jetstream import ensure_stream
 from events.lines import NotALineError, read_stored, stored_line
+from podium.errors import PodiumError, StackError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable

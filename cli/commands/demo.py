@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich.panel import Panel
 
-from cli.client import Client
 from cli.commands.options import Duration, home_option
 from cli.competitions import BUNDLED
 from cli.embedded import background
-from cli.errors import PodiumError
 from cli.places import home_at, podium_command
 from cli.screen import Screen
 from cli.views import facts_table, score_words
+from podium.client import Client
+from podium.errors import PodiumError
 
 if TYPE_CHECKING:
     from cli.embedded.home import Home
@@ -75,7 +75,7 @@ async def _solve(gateway_url: str, home: Home, screen: Screen, *, budget_s: int)
 async def _fetch(client: Client, view: JobView, folder: Path) -> bytes:
     """Put the job's files into `folder`; the submission among them."""
     files = {
-        artifact.name: await client.download(artifact)
+        artifact.name: await client.download(view, artifact.name)
         for artifact in view.artifacts
         if artifact.name in _KEPT
     }

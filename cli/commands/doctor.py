@@ -15,9 +15,9 @@ from cli import probes
 from cli.commands.options import home_option, json_option
 from cli.doctor import Facts, Runtime, examine, is_sound
 from cli.embedded.image import agent_image
-from cli.errors import UsageError
 from cli.places import home_at
 from cli.screen import Screen, print_json
+from podium.errors import UsageError
 from services.environment import Environment, SettingError
 
 if TYPE_CHECKING:

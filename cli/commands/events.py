@@ -13,9 +13,9 @@ import click
 
 from cli import transfer
 from cli.commands.options import home_option
-from cli.errors import PodiumError, UsageError
 from cli.places import nats_url
 from cli.screen import counting
+from podium.errors import PodiumError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

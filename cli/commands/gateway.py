@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from cli.client import Client
-from cli.errors import UsageError
 from cli.places import gateway_url, home_at
+from podium.client import Client
+from podium.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,16 +12,16 @@ import click
 from cli import competitions
 from cli.commands.gateway import client_of, id_of
 from cli.commands.options import Duration, home_option, job_argument, json_option
-from cli.errors import PodiumError, UsageError
 from cli.lines import job_lines
 from cli.places import home_at
 from cli.screen import Screen, print_events, print_json
 from cli.views import jobs_table
 from events.catalogue import Priority
 from events.job import JobStatus
+from podium.errors import PodiumError, UsageError
 
 if TYPE_CHECKING:
-    from cli.client import Client
+    from podium.client import Client
 
 
 class JobFailedError(PodiumError):

@@ -11,8 +11,8 @@ import click
 
 from cli.commands.options import home_option
 from cli.embedded.parts import importable, module_command
-from cli.errors import StackError
 from cli.places import home_at
+from podium.errors import StackError
 
 if TYPE_CHECKING:
     from pathlib import Path

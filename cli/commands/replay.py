@@ -15,12 +15,12 @@ from cli.changes import change_words, changes, fact_lines
 from cli.commands.gateway import LATEST, client_of, id_of
 from cli.commands.options import home_option, json_option
 from cli.durations import show_duration
-from cli.errors import UsageError
 from cli.playback import Playback
 from cli.screen import Screen, print_json
 from events.catalogue import JobRequested
 from events.job import evolve, fold
 from events.lines import NotALineError, read_record
+from podium.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

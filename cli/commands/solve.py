@@ -19,13 +19,13 @@ from rich.panel import Panel
 from cli.commands.options import Duration
 from cli.competitions import competition_of, public_of
 from cli.embedded.parts import ROOT
-from cli.errors import PodiumError, UsageError
 from cli.screen import Screen
 from cli.spoken import end_of, event_of
 from cli.views import facts_table, score_words
 from events import catalogue as ev
 from events import progress
 from events.recorded import Recorded
+from podium.errors import PodiumError, UsageError
 from services.bubblewrap import bwrap_path
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from cli.embedded.parts import importable, module_command
 from cli.embedded.postgres import Postgres
 from cli.embedded.processes import name_of
-from cli.errors import StackError
+from podium.errors import StackError
 
 if TYPE_CHECKING:
     from pathlib import Path

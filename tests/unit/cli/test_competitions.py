@@ -6,7 +6,7 @@ import pytest
 
 from cli.competitions import BUNDLED, place, place_bundled, slug_of
 from cli.embedded.home import Home
-from cli.errors import UsageError
+from podium.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

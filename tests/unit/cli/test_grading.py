@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from cli.competitions import BUNDLED
-from cli.errors import PodiumError
 from cli.grading import grade
+from podium.errors import PodiumError
 
 BIKES = BUNDLED / "hourly-bike-rental-demand"
 TITANIC = BUNDLED / "titanic-passenger-survival"

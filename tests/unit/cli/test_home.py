@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.embedded.home import Home, Remembered, Stack
-from cli.errors import StackError
+from podium.errors import StackError
 
 STACK = Stack(
     pid=1,

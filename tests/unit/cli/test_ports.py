@@ -6,7 +6,7 @@ import pytest
 
 from cli.embedded.ports import Claims, is_free
 from cli.embedded.servers import free_port
-from cli.errors import StackError
+from podium.errors import StackError
 
 
 def test_the_first_preferred_port_that_is_free_is_taken():

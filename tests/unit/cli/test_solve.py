@@ -9,11 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from cli.commands.solve import LocalAttempt, Request, solve
-from cli.errors import PodiumError, UsageError
 from cli.spoken import end_of, event_of
 from events import catalogue as ev
 from events import progress
 from events.job import fold
+from podium.errors import PodiumError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path

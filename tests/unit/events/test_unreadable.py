@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from cli.client import recorded as told
 from cli.lines import event_line
-from cli.sse import Parser
 from events.catalogue import AttemptScheduled
 from events.job import fold
 from events.live import LiveJobs
 from events.recorded import Recorded, Unreadable
 from events.stored import read
+from podium.client import recorded as told
+from podium.sse import Parser
 from services.gateway.sse import CUT_OFF, frame
 from tests.history import START, recorded, requested
 

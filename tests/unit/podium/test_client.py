@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import httpx
 import msgspec
 import pytest
 
-from cli.client import Client
-from cli.errors import PodiumError, StackError, UsageError
 from events.job import fold
+from podium.client import Client
+from podium.errors import PodiumError, StackError, UsageError
 from services.gateway.sse import PING, frame
-from services.gateway.view import ArtifactView, view_of
+from services.gateway.view import ArtifactView, JobView, view_of
 from tests.unit.cli.history import HISTORY, JOB
 
 if TYPE_CHECKING:
@@ -87,11 +88,37 @@ async def test_a_changed_file_is_not_taken():
         return httpx.Response(200, content=b"1,2")
 
     async with Client("http://test", transport=httpx.MockTransport(serve)) as client:
-        digest = hashlib.sha256(b"1,2").hexdigest()
-        good = ArtifactView(name="a b.csv", url="/jobs/x/files/a%20b.csv", bytes=3, sha256=digest)
-        assert await client.download(good) == b"1,2"
+        good = holding("a b.csv", sha256=hashlib.sha256(b"1,2").hexdigest())
+        assert await client.download(good, "a b.csv") == b"1,2"
         with pytest.raises(PodiumError, match="did not arrive as it was stored"):
-            await client.download(msgspec.structs.replace(good, sha256="0" * 64))
+            await client.download(holding("a b.csv", sha256="0" * 64), "a b.csv")
+        with pytest.raises(UsageError, match=r"made no report\.html") as caught:
+            await client.download(good, "report.html")
+        assert "a b.csv" in caught.value.hint
+
+
+def holding(name: str, *, sha256: str) -> JobView:
+    """A job that has made one file."""
+    artifact = ArtifactView(name=name, url=f"/jobs/x/files/{quote(name)}", bytes=3, sha256=sha256)
+    job = fold(HISTORY)
+    assert job is not None
+    return msgspec.structs.replace(view_of(job), artifacts=(artifact,))
+
+
+async def test_waiting_ends_with_the_job_over_lost_connections():
+    job = fold(HISTORY)
+    assert job is not None
+    gateway = FakeGateway(events_per_connection=5)
+
+    class Both(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path == f"/status/{JOB}":
+                return httpx.Response(200, content=msgspec.json.encode(view_of(job)))
+            return await gateway.handle_async_request(request)
+
+    async with Client("http://test", transport=Both(), come_back_s=0) as client:
+        assert await client.wait(JOB) == view_of(job)
+    assert len(gateway.asked) > 1
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.sse import Frame, Parser
+from podium.sse import Frame, Parser
 
 STREAM = (
     b"retry: 2000\n\n: ping\n\n"

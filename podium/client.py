@@ -1,4 +1,4 @@
-"""A small client of the gateway's HTTP interface."""
+"""The client of the gateway's HTTP interface."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from urllib.parse import urlencode
 import httpx
 import msgspec
 
-from cli.errors import PodiumError, StackError, UsageError
-from cli.sse import Parser
 from events.catalogue import UnreadableEventError, decode
 from events.job import ENDED, evolve
 from events.lines import read_record
 from events.recorded import Recorded, Unreadable
+from podium.errors import PodiumError, StackError, UsageError
+from podium.sse import Parser
 from services.gateway.view import JobPage, JobView
 from services.logstream import decode as decode_log_line
 
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from cli.sse import Frame
     from events.catalogue import Event, Priority
     from events.job import JobStatus
-    from services.gateway.view import ArtifactView
+    from podium.sse import Frame
     from services.logstream import LogLine
 
 _ANSWER_S: Final = 15.0
@@ -85,7 +84,7 @@ class Client:
         self,
         kaggle_url: str,
         *,
-        budget_s: int | None,
+        budget_s: int | None = None,
         time_limit_s: int | None = None,
         priority: Priority | None = None,
         tags: Sequence[str] = (),
@@ -116,7 +115,7 @@ class Client:
     async def jobs(
         self,
         *,
-        limit: int,
+        limit: int = 20,
         status: JobStatus | None = None,
         competition: str | None = None,
         tag: str | None = None,
@@ -142,6 +141,16 @@ class Client:
             await asyncio.sleep(_LOOK_S)
         return view
 
+    async def wait(self, job_id: str) -> JobView:
+        """All of a job, once it has ended.
+
+        Raises:
+            StackError: the gateway was not there at the start, or then stayed away for a minute.
+        """
+        async for _ in self.events(job_id):
+            pass
+        return await self.ended(job_id)
+
     async def log(self, job_id: str) -> list[Recorded]:
         """A job's events so far, those after its end included."""
         return [read_record(line) for line in (await self._ask("GET", f"/jobs/{job_id}/log")).splitlines()]
@@ -150,12 +159,17 @@ class Client:
         """Ask for a job to end."""
         await self._ask("DELETE", f"/jobs/{job_id}")
 
-    async def download(self, artifact: ArtifactView) -> bytes:
+    async def download(self, job: JobView, name: str) -> bytes:
         """A file that a job made, equal to what the job stored.
 
         Raises:
+            UsageError: the job has made no such file.
             PodiumError: it arrived changed.
         """
+        artifact = next((one for one in job.artifacts if one.name == name), None)
+        if artifact is None:
+            made = ", ".join(one.name for one in job.artifacts) or "none"
+            raise UsageError(f"Job {job.job_id} has made no {name}.", hint=f"Its files: {made}.")
         data = await self._ask("GET", artifact.url)
         if hashlib.sha256(data).hexdigest() != artifact.sha256:
             raise PodiumError(f"{artifact.name} did not arrive as it was stored.", hint="Ask for it again.")
