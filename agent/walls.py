@@ -56,7 +56,8 @@ def walled(bwrap: Path, *, folder: str, readable: Iterable[str]) -> list[str]:
         *("--uid", _NOBODY, "--gid", _NOBODY),
         # What holds a place comes before what lies in it.
         *(argument for path in sorted(mounts) for argument in mounts[path]),
-        *("--remount-ro", "/", "--chdir", folder, "--"),
+        # What bubblewrap made to mount them in is memory: nobody is to write there.
+        *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", folder, "--"),
     ]
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agent.walls import readable_places, walled
 from services.bubblewrap import bwrap_path
 from tests.attacks.claims import ATTACKS, assert_held, seconds_for
 
@@ -84,3 +88,50 @@ def test_every_attack_is_held_without_namespaces_but_no_model_s_script_runs(
         assert_held(attack, said)
         assert OWN.isdisjoint(said["granted"])
         assert "There are no namespaces of its own here: bwrap: " in said["refusal"]
+
+
+def test_namespaces_hold_by_themselves_on_a_kernel_without_landlock_and_seccomp(
+    tmp_path: Path, bwrap: Path
+) -> None:
+    script = ROOT / "tests" / "attacks" / "roam.py"
+    walls = walled(bwrap, folder=str(tmp_path), readable=readable_places({}, (str(script),)))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as somebody:
+        somebody.bind("\0podium-test")
+        ran = subprocess.run([*walls, sys.executable, script], capture_output=True, text=True, check=False)
+    assert ran.stderr == ""
+    assert json.loads(ran.stdout) == {
+        "written": sorted(["/dev/shm", str(tmp_path)]),
+        "reached": [],
+        "processes": 2,
+        "capabilities": 0,
+        "user": 65534,
+        "host": "podium",
+    }
+
+
+def test_an_agent_that_is_killed_outright_leaves_nothing_that_runs(tmp_path: Path, bwrap: Path) -> None:
+    driver = started(tmp_path, bwrap, "daemon", ())
+    scratch = str(tmp_path / "TMPDIR" / "script-")
+    while not running(scratch):
+        assert driver.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.3)  # Its daemons are in sessions of their own by then.
+    assert len(running(scratch)) > 1
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate()
+    deadline = time.monotonic() + 10
+    while running(scratch):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def running(words: str) -> list[str]:
+    """The processes with these words in their command lines."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if words in path.read_text(errors="replace"):
+                found.append(path.parent.name)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # It ended as it was looked at.
+    return found
