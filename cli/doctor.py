@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
+from cli.finding import broken, lacking, ok
+from cli.kept_in import KeptIn, examine_zone
 from services.runc import runc_is_safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-State: TypeAlias = Literal["ok", "lacking", "broken"]
-"""``lacking``: works, but not as well or as safely as it could; ``broken``: what is needed does not work."""
+    from cli.finding import Finding
 
 Runtime: TypeAlias = Literal["docker", "process", "auto"]
 
@@ -20,16 +21,6 @@ _GIB: Final = 1024**3
 _DISK_NEEDED_BYTES: Final = 2 * _GIB
 _DISK_WISHED_BYTES: Final = 10 * _GIB
 _SKEW_S_MAX: Final = 2.0
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing looked at: what was found, what that means, and how to mend it ("": nothing to mend)."""
-
-    name: str
-    state: State
-    found: str
-    meaning: str = ""
-    remedy: str = ""
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,16 +55,15 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """All that was found out; `engine` is why there is no Docker, where there is none.
 
-    `skew_s` is how far this machine's clock is before NATS's, None where no NATS could be asked; `landlock`
-    is its version, 0 where the kernel has none; `secrets` say of each key whether it is set, or why it
-    cannot be read, and hold no value.
+    `skew_s` is how far this machine's clock is before NATS's, None where no NATS could be asked; `secrets`
+    say of each key whether it is set, or why it cannot be read, and hold no value.
     """
 
     python: tuple[int, int, int]
     runtime: Runtime
     servers: tuple[Server, ...]
     engine: Engine | str
-    landlock: int
+    kept: KeptIn
     disk_path: str
     disk_free_bytes: int
     skew_s: float | None
@@ -88,7 +78,7 @@ def examine(facts: Facts) -> tuple[Finding, ...]:
         *(_server(server) for server in facts.servers),
         _clock(facts.skew_s),
         *_docker(facts.engine, facts.runtime),
-        _landlock(facts.landlock),
+        *examine_zone(facts.kept),
         _openmp(has_openmp=facts.has_openmp),
         _disk(facts.disk_path, facts.disk_free_bytes),
         *(_secret(name, given) for name, given in facts.secrets.items()),
@@ -103,8 +93,8 @@ def is_sound(findings: Sequence[Finding]) -> bool:
 def _python(version: tuple[int, int, int]) -> Finding:
     found = ".".join(str(number) for number in version)
     if (3, 11) <= version[:2] < (3, 15):
-        return _ok("Python", found)
-    return _broken("Python", found, "Podium runs on Python 3.11 to 3.14.", "make PYTHON=python3.12")
+        return ok("Python", found)
+    return broken("Python", found, "Podium runs on Python 3.11 to 3.14.", "make PYTHON=python3.12")
 
 
 _WITHOUT: Final = {
@@ -118,10 +108,10 @@ _SET_BY: Final = {"NATS": "NATS_URL", "Postgres": "DATABASE_URL", "Redis": "REDI
 def _server(server: Server) -> Finding:
     if server.address is None:
         remedy = f"podium up, or set {_SET_BY[server.name]}"
-        return _lacking(server.name, "no address is known", "`podium up` brings its own.", remedy)
+        return lacking(server.name, "no address is known", "`podium up` brings its own.", remedy)
     if not server.problem:
-        return _ok(server.name, f"{server.version} at {server.address}")
-    say = _lacking if server.name == "Redis" else _broken
+        return ok(server.name, f"{server.version} at {server.address}")
+    say = lacking if server.name == "Redis" else broken
     found = f"{server.address}: {server.problem}"
     return say(server.name, found, _WITHOUT[server.name], "Start it, or correct its address.")
 
@@ -129,12 +119,12 @@ def _server(server: Server) -> Finding:
 def _clock(skew_s: float | None) -> Finding:
     if skew_s is None:
         meaning = "It can be compared with that of a NATS that holds Podium's log."
-        return _lacking("clock", "not compared", meaning, "podium up")
+        return lacking("clock", "not compared", meaning, "podium up")
     found = f"{abs(skew_s):.2f} s {'before' if skew_s >= 0 else 'behind'} NATS"
     if abs(skew_s) <= _SKEW_S_MAX:
-        return _ok("clock", found)
+        return ok("clock", found)
     meaning = "Retries come early or late, and times in the log contradict each other."
-    return _lacking("clock", found, meaning, "Keep the clocks of all machines by NTP.")
+    return lacking("clock", found, meaning, "Keep the clocks of all machines by NTP.")
 
 
 _UNENFORCED: Final = "Limits are watched, not enforced, and nothing keeps the agent in."
@@ -144,13 +134,13 @@ _NONE_RUN: Final = "PODIUM_RUNTIME is docker: no attempt can run."
 def _docker(engine: Engine | str, runtime: Runtime) -> tuple[Finding, ...]:
     if runtime == "process":
         found = "not used: PODIUM_RUNTIME is process"
-        return (_lacking("Docker", found, _UNENFORCED, "Set PODIUM_RUNTIME=auto."),)
-    say, meaning = (_broken, _NONE_RUN) if runtime == "docker" else (_lacking, _UNENFORCED)
+        return (lacking("Docker", found, _UNENFORCED, "Set PODIUM_RUNTIME=auto."),)
+    say, meaning = (broken, _NONE_RUN) if runtime == "docker" else (lacking, _UNENFORCED)
     if isinstance(engine, str):
         return (say("Docker", engine, meaning, "Install and start Docker, or set DOCKER_HOST."),)
     return (
-        _ok("Docker", f"{engine.version}, cgroup v{engine.cgroup}"),
-        _ok("agent's image", engine.image)
+        ok("Docker", f"{engine.version}, cgroup v{engine.cgroup}"),
+        ok("agent's image", engine.image)
         if engine.has_image
         else say("agent's image", f"{engine.image} is not there", meaning, "make image"),
         _runc(engine.runc),
@@ -161,17 +151,17 @@ def _docker(engine: Engine | str, runtime: Runtime) -> tuple[Finding, ...]:
 
 def _runc(version: str | None) -> Finding:
     if version is None:
-        return _ok("runc", "another runtime runs containers")
+        return ok("runc", "another runtime runs containers")
     if runc_is_safe(version):
-        return _ok("runc", version)
+        return ok("runc", version)
     meaning = "A container can escape from it (CVE-2025-31133, -52565, -52881)."
-    return _lacking("runc", version, meaning, "Use 1.2.8, 1.3.3 or later, or a release with their fixes.")
+    return lacking("runc", version, meaning, "Use 1.2.8, 1.3.3 or later, or a release with their fixes.")
 
 
 def _quota(problem: str) -> Finding:
     if not problem:
-        return _ok("disk quota", "the kernel bounds what an attempt writes")
-    return _lacking(
+        return ok("disk quota", "the kernel bounds what an attempt writes")
+    return lacking(
         "disk quota",
         problem,
         "What an attempt writes to the disk is measured every second, and can pass its limit for as long.",
@@ -186,25 +176,25 @@ def _protections(options: tuple[str, ...]) -> tuple[Finding, ...]:
     control = next((name for name in ("apparmor", "selinux") if name in given), None)
     remapped = next((name for name in ("rootless", "userns") if name in given), None)
     return (
-        _ok("seccomp", profile or "on")
+        ok("seccomp", profile or "on")
         if "seccomp" in given and profile != "unconfined"
-        else _lacking(
+        else lacking(
             "seccomp",
             "off",
             "The agent may make every system call of the kernel.",
             "Run a kernel with seccomp, and no unconfined default in daemon.json.",
         ),
-        _ok("AppArmor/SELinux", control)
+        ok("AppArmor/SELinux", control)
         if control
-        else _lacking(
+        else lacking(
             "AppArmor/SELinux",
             "neither",
             "One wall fewer between the agent and the host.",
             "Switch on what the distribution brings.",
         ),
-        _ok("remapped users", remapped)
+        ok("remapped users", remapped)
         if remapped
-        else _lacking(
+        else lacking(
             "remapped users",
             "off",
             "Whoever breaks out of a container is the same user outside.",
@@ -213,25 +203,18 @@ def _protections(options: tuple[str, ...]) -> tuple[Finding, ...]:
     )
 
 
-def _landlock(version: int) -> Finding:
-    if version:
-        return _ok("Landlock", f"version {version}")
-    meaning = "A solution can read the agent's files."
-    return _lacking("Landlock", "absent", meaning, "Run Linux 5.13 or later with Landlock switched on.")
-
-
 def _openmp(*, has_openmp: bool) -> Finding:
     if has_openmp:
-        return _ok("libgomp", "there")
+        return ok("libgomp", "there")
     meaning = "LightGBM cannot be used without a container."
-    return _lacking("libgomp", "absent", meaning, "apt install libgomp1")
+    return lacking("libgomp", "absent", meaning, "apt install libgomp1")
 
 
 def _disk(path: str, free_bytes: int) -> Finding:
     found = f"{free_bytes / _GIB:.1f} GiB free in {path}"
     if free_bytes >= _DISK_WISHED_BYTES:
-        return _ok("disk", found)
-    say = _broken if free_bytes < _DISK_NEEDED_BYTES else _lacking
+        return ok("disk", found)
+    say = broken if free_bytes < _DISK_NEEDED_BYTES else lacking
     meaning = "The log takes no more events once the disk is full."
     return say("disk", found, meaning, "Free some, or name a folder elsewhere by --home.")
 
@@ -245,19 +228,7 @@ _USED_FOR: Final = {
 
 def _secret(name: str, given: bool | str) -> Finding:
     if given is True:
-        return _ok(name, "set")
+        return ok(name, "set")
     if given is False:
-        return _lacking(name, "not set", _USED_FOR[name], f"Set {name} or {name}_FILE.")
-    return _broken(name, given, "The executor does not start with it.", "Correct it, or unset both.")
-
-
-def _ok(name: str, found: str) -> Finding:
-    return Finding(name=name, state="ok", found=found)
-
-
-def _lacking(name: str, found: str, meaning: str, remedy: str) -> Finding:
-    return Finding(name=name, state="lacking", found=found, meaning=meaning, remedy=remedy)
-
-
-def _broken(name: str, found: str, meaning: str, remedy: str) -> Finding:
-    return Finding(name=name, state="broken", found=found, meaning=meaning, remedy=remedy)
+        return lacking(name, "not set", _USED_FOR[name], f"Set {name} or {name}_FILE.")
+    return broken(name, given, "The executor does not start with it.", "Correct it, or unset both.")

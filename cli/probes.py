@@ -24,12 +24,17 @@ from aiodocker.exceptions import DockerError
 from nats.errors import Error as NatsError
 from redis.exceptions import RedisError
 
+from agent.zone import BWRAP_VARIABLE, place_here
 from cli.doctor import Engine, Server
+from cli.kept_in import KeptIn
 from events.subjects import STREAM
+from services.bubblewrap import bwrap_path
 from services.environment import SettingError
 from services.quota import quota_problem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nats.aio.client import Client
 
     from services.environment import Environment
@@ -119,7 +124,20 @@ async def docker_engine(host: str | None, image: str) -> Engine | str:
     )
 
 
-def landlock_version() -> int:
+def kept_in(environment: Mapping[str, str], choice: str) -> KeptIn:
+    """How a script is kept in here, tried on an empty one; `choice` is an operator's PODIUM_MODEL_CODE."""
+    bwrap = bwrap_path()
+    named = {BWRAP_VARIABLE: str(bwrap)} if bwrap else {}
+    place = place_here({name: value for name, value in environment.items() if name == "PATH"} | named)
+    return KeptIn(
+        granted=place.granted,
+        trouble=place.trouble or ("" if bwrap else "there is no bubblewrap here"),
+        landlock=_landlock_version(),
+        choice=choice,
+    )
+
+
+def _landlock_version() -> int:
     """Of this machine's kernel; 0 where it has none.  Source: landlock(7)."""
     if sys.platform != "linux":
         return 0

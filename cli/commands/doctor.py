@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from cli.doctor import Finding, State
     from cli.embedded.home import Home
+    from cli.finding import Finding, State
 
 _STYLES: Final[dict[State, str]] = {"ok": "green", "lacking": "yellow", "broken": "bold red"}
 
@@ -93,7 +93,7 @@ async def _facts(environment: Environment, folder: Path | None) -> Facts:
         runtime=_runtime(environment),
         servers=(nats, postgres, redis),
         engine=engine,
-        landlock=probes.landlock_version(),
+        kept=probes.kept_in(os.environ, _model_code(environment)),
         disk_path=str(disk_path),
         disk_free_bytes=disk_free_bytes,
         skew_s=skew_s,
@@ -108,6 +108,13 @@ def _addresses(environment: Environment, home: Home, *, named: bool) -> tuple[st
     found = (stack.nats_url, stack.database_url, stack.redis_url) if stack else (None, None, None)
     given = tuple(environment.optional(name) for name in ("NATS_URL", "DATABASE_URL", "REDIS_URL"))
     return found if named or not any(given) else given
+
+
+def _model_code(environment: Environment) -> str:
+    choice = environment.optional("PODIUM_MODEL_CODE") or ""
+    if choice not in {"", "allow", "refuse"}:
+        raise SettingError(f"PODIUM_MODEL_CODE should be refuse or allow, or unset, not {choice!r}")
+    return choice
 
 
 def _runtime(environment: Environment) -> Runtime:

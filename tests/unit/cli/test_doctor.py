@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from cli.doctor import Engine, Facts, Server, examine, is_sound
 from cli.embedded.servers import free_port
+from cli.kept_in import KeptIn
 from tests.unit.cli.test_main import podium
 
 if TYPE_CHECKING:
@@ -24,12 +25,19 @@ ENGINE = Engine(
     has_image=True,
     no_quota="",
 )
+KEPT = KeptIn(
+    granted=("files", "signals", "own-net", "own-pid", "own-mnt", "no-network"),
+    trouble="",
+    landlock=6,
+    choice="",
+)
+APART = replace(KEPT, granted=("files", "no-network"), trouble="bwrap: No permissions")
 GOOD = Facts(
     python=(3, 12, 1),
     runtime="auto",
     servers=tuple(Server(name=name, address="h:1", version="9") for name in ("NATS", "Postgres", "Redis")),
     engine=ENGINE,
-    landlock=6,
+    kept=KEPT,
     disk_path="/d",
     disk_free_bytes=50 * 2**30,
     skew_s=-0.01,
@@ -73,7 +81,11 @@ def test_a_machine_that_has_all_is_well() -> None:
             {"engine": replace(ENGINE, options=("name=seccomp,profile=unconfined",))},
             {"seccomp": "lacking", "AppArmor/SELinux": "lacking", "remapped users": "lacking"},
         ),
-        ({"landlock": 0}, {"Landlock": "lacking"}),
+        ({"kept": replace(KEPT, landlock=0)}, {"Landlock": "lacking"}),
+        ({"kept": APART}, {"namespaces": "lacking", "model's scripts": "lacking"}),
+        ({"kept": replace(APART, choice="allow")}, {"namespaces": "lacking", "model's scripts": "lacking"}),
+        ({"kept": replace(APART, choice="refuse")}, {"namespaces": "lacking"}),
+        ({"kept": replace(KEPT, granted=("own-net", "own-pid", "own-mnt"))}, {"seccomp filter": "lacking"}),
         ({"has_openmp": False}, {"libgomp": "lacking"}),
         ({"disk_free_bytes": 9 * 2**30}, {"disk": "lacking"}),
         ({"disk_free_bytes": 2**30}, {"disk": "broken"}),
