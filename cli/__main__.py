@@ -8,30 +8,36 @@ from typing import Final
 import click
 from rich.console import Console
 
-from cli.commands.demo import demo
-from cli.commands.doctor import doctor
-from cli.commands.events import events
-from cli.commands.jobs import cancel, job_list, run, status, watch
-from cli.commands.logs import logs
-from cli.commands.projection import projection
-from cli.commands.replay import replay
-from cli.commands.solve import solve
-from cli.commands.stack import down, up
+from cli.lazily import LazyGroup
 from cli.places import podium_version
 from podium.errors import PodiumError, UsageError
 
 _INTERRUPTED: Final = 130
 
 
-class _InOrder(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands as a newcomer meets them, not by the alphabet."""
-        del ctx
-        return list(self.commands)
+_COMMANDS: Final = {
+    "demo": "cli.commands.demo:demo",
+    "up": "cli.commands.stack:up",
+    "down": "cli.commands.stack:down",
+    "doctor": "cli.commands.doctor:doctor",
+    "run": "cli.commands.jobs:run",
+    "solve": "cli.commands.solve:solve",
+    "status": "cli.commands.jobs:status",
+    "jobs": "cli.commands.jobs:job_list",
+    "watch": "cli.commands.jobs:watch",
+    "replay": "cli.commands.replay:replay",
+    "logs": "cli.commands.logs:logs",
+    "cancel": "cli.commands.jobs:cancel",
+    "events": "cli.commands.events:events",
+    "projection": "cli.commands.projection:projection",
+}
 
 
 @click.group(
-    cls=_InOrder, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup,
+    where=_COMMANDS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(podium_version(), "-V", "--version", message="podium %(version)s")
 @click.pass_context
@@ -60,15 +66,6 @@ def podium(context: click.Context) -> None:
     """  # noqa: D301 - \b is how click is told to keep lines
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-
-
-_COMMANDS: Final = (
-    *(demo, up, down, doctor),
-    *(run, solve, status, job_list, watch, replay, logs, cancel),
-    *(events, projection),
-)
-for _command in _COMMANDS:
-    podium.add_command(_command)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from events.recorded import Recorded, Unreadable
 from podium.errors import PodiumError, StackError, UsageError
 from podium.sse import Parser
 from services.gateway.view import JobPage, JobView
-from services.logstream import decode as decode_log_line
+from services.log_line import decode as decode_log_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from events.catalogue import Event, Priority
     from events.job import JobStatus
     from podium.sse import Frame
-    from services.logstream import LogLine
+    from services.log_line import LogLine
 
 _ANSWER_S: Final = 15.0
 _SILENCE_S: Final = 45.0

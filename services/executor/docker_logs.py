@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from typing import Protocol
 
-    from services.executor.runtime import StreamName
+    from services.log_line import StreamName
 
     class ByteStream(Protocol):
         """What can give an exact number of bytes: a response's content."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from services.executor.disk import VolumeSizes
     from services.executor.egress_gates import Gates
-    from services.executor.runtime import StreamName
+    from services.log_line import StreamName
 
 _CALL_S: Final = 60.0
 _AWAY_MAX_S: Final = 60.0

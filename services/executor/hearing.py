@@ -11,11 +11,11 @@ from events.progress import Failed, Succeeded, decode_line
 from services.executor.lines import printable
 from services.executor.outbox import Outbox
 from services.executor.speech import cleaned, event_of
-from services.logstream import LogLine
+from services.log_line import LogLine
 from services.running import utc_now
 
 if TYPE_CHECKING:
-    from services.executor.runtime import StreamName
+    from services.log_line import StreamName
 
 LINES_MAX: Final = 10_000
 _TEXT_CHARS_MAX: Final = 2000

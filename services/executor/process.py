@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncIterator, Sequence
 
-    from services.executor.runtime import SandboxSpec, StreamName
+    from services.executor.runtime import SandboxSpec
+    from services.log_line import StreamName
 
 NOTE: Final = (
     "no container: the agent runs as this user, with no isolation and no limit on CPU, memory or network"

@@ -11,7 +11,7 @@ without Docker).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -21,7 +21,7 @@ from events.job import Failure
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-StreamName: TypeAlias = Literal["stdout", "stderr"]
+    from services.log_line import StreamName
 
 
 class SandboxError(Exception):

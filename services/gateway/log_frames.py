@@ -9,7 +9,7 @@ import msgspec
 from nats.errors import TimeoutError as NatsTimeoutError
 
 from services.gateway.sse import CLOSING, PING, PING_S, RETRY, is_last
-from services.logstream import decode
+from services.log_line import decode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from nats.aio.subscription import Subscription as Lines
 
     from services.gateway.hub import Subscription as Events
-    from services.logstream import LogLine, LogLines
+    from services.log_line import LogLine
+    from services.logstream import LogLines
 
 END: Final = b"event: end\ndata: {}\n\n"
 """No more lines will come: a client need not come back."""

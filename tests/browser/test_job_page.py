@@ -11,7 +11,8 @@ import pytest
 from playwright.async_api import expect
 
 from events import catalogue as ev
-from services.logstream import LogLine, LogLines, ensure_log_stream
+from services.log_line import LogLine
+from services.logstream import LogLines, ensure_log_stream
 from tests.browser import scenes
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from aiodocker.networks import DockerNetwork
 
     from services.executor.docker import DockerRuntime
-    from services.logstream import LogLine
+    from services.log_line import LogLine
     from tests.docker.conftest import Runtimes
     from tests.servers import NatsServer
 

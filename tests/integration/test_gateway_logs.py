@@ -13,7 +13,8 @@ from events import subjects
 from events.catalogue import AttemptFailed, AttemptSucceeded, JobFailed, JobSucceeded
 from podium.client import Client
 from services.artifacts import keep_artifacts
-from services.logstream import LogLine, LogLines, ensure_log_stream
+from services.log_line import LogLine
+from services.logstream import LogLines, ensure_log_stream
 from tests.integration.gateway_serving import requested, serving, started
 from tests.servers import NatsServer
 
