@@ -47,6 +47,7 @@ may follow the stream and make a picture of its own.
 - **Headers**: `ce-id`, `ce-type` (`podium.<event type>`), `ce-source` (the process that wrote it),
   `ce-subject` (the job), `ce-time`, `ce-dataschema` (the `$id` of the payload's schema), `ce-specversion` and
   `content-type`, as CloudEvents 1.0 has them in binary mode; `Nats-Msg-Id` equals `ce-id`.
+- **Reading along**: [subscribing](subscribing.md).
 - **Contracts**: [asyncapi.json](asyncapi.json) is all of this for machines (AsyncAPI 3.0); [schemas](schemas)
   has the JSON Schema of each payload. A gateway serves them as `/asyncapi.json` and `/schemas/<event>.json`.
 - **Order**: by the sequence of the stream. An append names the last sequence that its writer has seen

@@ -1,4 +1,4 @@
-"""The names of things in NATS: the streams of events and of log lines, the heartbeat, the bucket."""
+"""The names of things in NATS: the streams of events and log lines, heartbeat, bucket, accounts."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ ARTIFACT_BUCKET: Final = "artifacts"
 LOG_STREAM: Final = "LOGS"
 ALL_LOGS: Final = "logs.>"
 HEARTBEATS: Final = "podium.heartbeat.*"
+READERS_API: Final = "$JS.READERS.API"
+"""By which the services reach the JetStream of the account for readers; see ``deploy/nats-accounts.conf``."""
+LOG_API: Final = "$JS.PODIUM.API"
+"""By which that account reaches the log."""
+COPY_DELIVERY: Final = "copy"
+"""Before the subjects by which the log is delivered to its copy."""
 
 
 def of_event(event: Event) -> str:

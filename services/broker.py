@@ -52,14 +52,16 @@ async def connect(url: str, *, name: str, on_reconnect: Callable[[], Awaitable[N
             await asyncio.sleep(_RETRY_S)
 
 
-async def insist(prepare: Callable[[], Awaitable[None]]) -> None:
+async def insist(prepare: Callable[[], Awaitable[object]]) -> None:
     """Do what a service needs done in JetStream before it can work, trying until the server is able to.
 
     A server takes connections before its JetStream is there, and a cluster before it has a leader.
     """
     while True:
         try:
-            return await prepare()
+            await prepare()
         except (NatsError, OSError, TimeoutError) as error:
             _log.warning("jetstream_not_ready", error=repr(error), retry_in_s=_RETRY_S)
             await asyncio.sleep(_RETRY_S)
+        else:
+            return

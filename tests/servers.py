@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from contextlib import asynccontextmanager
@@ -19,19 +20,30 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
 
 
-class NatsServer:
-    """A nats-server that a test can kill and start again on the same data."""
+PASSWORD = "p0123456789"
 
-    def __init__(self, folder: Path) -> None:
+
+class NatsServer:
+    """A nats-server that a test can kill and start again on the same data.
+
+    With `accounts` it has those that are shipped, and `url` is that of the services.
+    """
+
+    def __init__(self, folder: Path, *, accounts: bool = False) -> None:
         self._folder = folder
+        self._accounts = accounts
         self.port = free_port()
-        self.url = f"nats://127.0.0.1:{self.port}"
+        self.readers_url = f"nats://127.0.0.1:{self.port}"
+        self.url = f"nats://podium:{PASSWORD}@127.0.0.1:{self.port}" if accounts else self.readers_url
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with (self._folder / "nats.log").open("ab") as log:
             self._process = subprocess.Popen(
-                nats_command(self._folder, self.port), stdout=log, stderr=subprocess.STDOUT
+                nats_command(self._folder, self.port, accounts=self._accounts),
+                env={**os.environ, "NATS_PASSWORD": PASSWORD, "NATS_READER_PASSWORD": f"r{PASSWORD}"},
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         _wait_for_port(self.port)
 

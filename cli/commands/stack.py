@@ -54,7 +54,7 @@ def _show(screen: Screen, stack: Stack, home: Home, *, detached: bool) -> None:
     facts = [
         ("gateway", stack.gateway_url),
         ("schema", f"{stack.gateway_url}/schema"),
-        ("NATS_URL", stack.nats_url),
+        ("events", f"{stack.events_url} (NATS, to read only: stream JOBS)"),
         ("REDIS_URL", stack.redis_url),
         ("DATABASE_URL", stack.database_url),
         ("logs", str(home.logs)),

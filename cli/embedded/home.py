@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import time
 from contextlib import contextmanager
 from datetime import datetime
@@ -26,21 +27,26 @@ _LOCK_PAUSE_S: Final = 0.05
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
-    """A stack that is up: its supervisor and where its parts listen."""
+    """A stack that is up: its supervisor and where its parts listen.
+
+    `nats_url` holds the services' password; by `events_url` anybody on this machine can read the events.
+    """
 
     pid: int
     started_at: datetime
     gateway_url: str
     nats_url: str
+    events_url: str
     redis_url: str
     database_url: str
 
 
 class Remembered(msgspec.Struct, frozen=True, kw_only=True):
-    """What stays the same from one start to the next: the executor's name, and the gateway's port."""
+    """What stays the same from one start to the next: the executor's name, and where the stack is found."""
 
     executor_id: str
     gateway_port: int
+    nats_port: int
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +69,7 @@ class Home:
         self._stack_file = self.folder / "stack.json"
         self._remembered_file = self.folder / "remembered.json"
         self._imported_file = self.folder / "imported.json"
+        self._password_file = self.folder / "nats.password"
 
     def log_of(self, name: str) -> Path:
         """Where the output of a part goes."""
@@ -138,6 +145,12 @@ class Home:
         """Keep this for the next start."""
         _write_whole(self._remembered_file, msgspec.json.encode(remembered))
 
+    def nats_password(self) -> str:
+        """The services' password for NATS, made where there is none; only this user can read the file."""
+        if not self._password_file.exists():
+            _write_whole(self._password_file, f"p{secrets.token_hex(24)}".encode())
+        return self._password_file.read_text()
+
     def has_log(self) -> bool:
         """A NATS was started here before."""
         return (self.folder / "nats").exists()
@@ -167,7 +180,9 @@ def _lock(file: IO[str]) -> bool:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    """A reader sees the old file or the new one, never half of it."""
+    """A reader, who has to be this user, sees the old file or the new one, never half of it."""
     half = path.with_suffix(".new")
+    half.unlink(missing_ok=True)
+    half.touch(mode=0o600, exist_ok=False)
     half.write_bytes(data)
     half.replace(path)

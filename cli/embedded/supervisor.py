@@ -17,7 +17,7 @@ from cli import competitions
 from cli.embedded import parts, reading
 from cli.embedded.child import Child
 from cli.embedded.home import Remembered, Stack
-from cli.embedded.ports import GATEWAY_PORT, Claims
+from cli.embedded.ports import GATEWAY_PORT, NATS_PORT, Claims
 from cli.embedded.postgres import Postgres, PostgresError
 from podium.errors import StackError
 
@@ -100,7 +100,8 @@ def _remember(home: Home, claims: Claims, port: int | None) -> Remembered:
     else:
         chosen = claims.take_exactly(port)
     executor_id = before.executor_id if before else f"embedded-{uuid.uuid4().hex[:8]}"
-    remembered = Remembered(executor_id=executor_id, gateway_port=chosen)
+    nats_port = claims.take([before.nats_port if before else None, NATS_PORT])
+    remembered = Remembered(executor_id=executor_id, gateway_port=chosen, nats_port=nats_port)
     home.remember(remembered)
     return remembered
 
@@ -133,9 +134,12 @@ class Supervisor:
             PodiumError: a part does not stay up, or it takes too long, or the file is no log.
         """
         started_at = datetime.now(UTC)
+        nats_port = remembered.nats_port
         with Claims() as claims:
-            nats_port, valkey_port = claims.take([]), claims.take([])
-        nats_url, redis_url = f"nats://127.0.0.1:{nats_port}", f"redis://127.0.0.1:{valkey_port}/0"
+            valkey_port = claims.take([])
+        nats_address, redis_url = f"127.0.0.1:{nats_port}", f"redis://127.0.0.1:{valkey_port}/0"
+        events_url = f"nats://{nats_address}"
+        nats_url = f"nats://podium:{self._home.nats_password()}@{nats_address}"
         specs = parts.server_specs(
             self._home, self._environment, nats_port=nats_port, valkey_port=valkey_port
         )
@@ -143,7 +147,7 @@ class Supervisor:
         nats, valkey = self._servers
         self._postgres_starting = asyncio.ensure_future(asyncio.to_thread(self._postgres.start))
         await asyncio.gather(
-            self._until(nats, lambda: _listens(nats_port), nats_url),
+            self._until(nats, lambda: _listens(nats_port), events_url),
             self._until(valkey, lambda: _listens(valkey_port), redis_url),
             self._until_postgres(self._postgres_starting),
         )
@@ -170,6 +174,7 @@ class Supervisor:
             started_at=started_at,
             gateway_url=gateway_url,
             nats_url=nats_url,
+            events_url=events_url,
             redis_url=redis_url,
             database_url=database_url,
         )

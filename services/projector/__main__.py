@@ -9,6 +9,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+from events.copy import ensure_copy
 from events.dead_letters import DeadLetters, ensure_dead_letters
 from events.jetstream import ensure_stream
 from services import broker, logs
@@ -31,6 +32,7 @@ async def serve(settings: Settings) -> None:
     js = connection.jetstream()
     await broker.insist(partial(ensure_stream, js, replicas=settings.nats_replicas))
     await broker.insist(partial(ensure_dead_letters, js, replicas=settings.nats_replicas))
+    await broker.insist(partial(ensure_copy, connection, replicas=settings.nats_replicas))
     table = JobTable(settings.database_url)
     log = PulsingLog(connection, source="podium/projector", file=settings.pulse_file)
     try:

@@ -15,7 +15,8 @@ STACK = Stack(
     pid=1,
     started_at=datetime(2026, 1, 1, tzinfo=UTC),
     gateway_url="http://127.0.0.1:1",
-    nats_url="nats://127.0.0.1:2",
+    nats_url="nats://podium:secret@127.0.0.1:2",
+    events_url="nats://127.0.0.1:2",
     redis_url="redis://127.0.0.1:3/0",
     database_url="postgresql://postgres:@/postgres?host=/tmp/x",
 )
@@ -56,7 +57,7 @@ def test_the_stack_of_a_killed_supervisor_is_not_there(tmp_path: Path):
 
 
 def test_what_a_start_chose_is_remembered(tmp_path: Path):
-    remembered = Remembered(executor_id="embedded-1", gateway_port=8080)
+    remembered = Remembered(executor_id="embedded-1", gateway_port=8080, nats_port=4222)
     assert Home(tmp_path).remembered() is None
     Home(tmp_path).remember(remembered)
     assert Home(tmp_path).remembered() == remembered
