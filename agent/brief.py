@@ -46,19 +46,19 @@ class TableFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SideTable(msgspec.Struct, frozen=True, kw_only=True):
-    """A further table that is joined to train and test by its `keys`.
+    """A further table that is joined to train and test by its `keys`: column of train -> its name there.
 
     `train` and `test` are the files for either, often the same one; None where there is none (labels in a
-    file of their own are for train only).  With `many` rows for a key these are counted and averaged:
-    `numbers` are the columns that hold numbers.  `label` tells its columns from others of the same name.
+    file of their own are for train only).  `columns` are its columns by name and the names that they get
+    beside train's own.  A key has one row where `count` is None; else its rows are counted, by that name,
+    and `columns` are its numbers, which are averaged.
     """
 
-    label: str
     train: TableFile | None
     test: TableFile | None
-    keys: tuple[str, ...]
-    many: bool
-    numbers: tuple[str, ...]
+    keys: dict[str, str]
+    columns: dict[str, str]
+    count: str | None = None
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,7 +159,7 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     ids, or its row numbers from 0, in their order.  `classes` are labels as they are written in a
     submission, in a fixed order (for `class_probabilities`: the order of its columns); empty for
     regression.  `dropped` maps a column that no model may use to the reason.  `sides` are joined in their
-    order.
+    order.  `missing_marks` are numbers that stand for missing ones, such as -999, by column.
     """
 
     competition: str
@@ -181,5 +181,6 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     test_id_column: str | None = None
     sides: tuple[SideTable, ...] = ()
+    missing_marks: dict[str, float] = {}
     doubts: tuple[Doubt, ...] = ()
     checks: tuple[Check, ...] = ()

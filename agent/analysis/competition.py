@@ -10,9 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 from agent.analysis.files import CompetitionFiles, find_files
-from agent.analysis.reading import Evidence, Tables, doubts_about, read_as
-from agent.analysis.roles import match_targets
-from agent.analysis.tables import read_table
+from agent.analysis.loading import load_tables
+from agent.analysis.reading import Evidence, doubts_about, read_as
 from agent.analysis.target_choice import askings
 from agent.brief import Brief
 from agent.errors import RolesError
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    import polars as pl
+    from agent.analysis.loading import Tables
 
 
 def analyse(
@@ -37,10 +36,10 @@ def analyse(
     retryable, where the files do not make a competition.
     """
     files = find_files(data_dir)
-    found = f"Found {files.train.path}, {files.test.path} and {files.sample.path}."
+    found = f"Found {files.train.path}, {files.test.path} and {files.sample.path or 'no sample submission'}."
     progress(0.2, found)
-    tables = _read(data_dir, files)
-    progress(0.5, f"Read {tables.train.height} train and {tables.test.height} test rows.")
+    tables = load_tables(data_dir, files)
+    progress(0.5, f"Read {files.train.rows} train and {files.test.rows} test rows.")
     brief = state(files, tables, competition, evaluation_metric=evaluation_metric)
     progress(1.0, f"{brief.task}, scored by {brief.metric.name}, {len(brief.features)} features.")
     return brief
@@ -52,7 +51,7 @@ def state(
     """The brief that follows from what was read.  Raises RolesError."""
     description = files.description or ""
     id_column, *asked = files.sample.columns
-    _check_ids(tables, id_column, asked)
+    _check_ids(tables, files, id_column, asked)
     meant = askings(
         tables.sample_text.select(asked),
         tables.train_text,
@@ -78,36 +77,14 @@ def state(
         id_column=id_column,
         id_in_test=tables.ids_text is not None,
         **first.fields(),
-        notes=(*first.notes, *_notes(tables)),
+        notes=(*first.notes, *_notes(tables, files)),
         doubts=doubts_about(meant, readings),
+        test_id_column=tables.test_id_column,
+        sides=tables.sides,
     )
 
 
-def _read(data_dir: Path, files: CompetitionFiles) -> Tables:
-    train, test, sample = files.train, files.test, files.sample
-    id_column, *asked = sample.columns
-    matched = match_targets(asked, train.columns, test.columns) or ()
-    wanted = [*(target.train_column for target in matched), *_unknown(train.columns, test.columns, id_column)]
-    if not wanted:
-        raise RolesError("target_not_found", "Train has no column that test lacks or the sample asks for.")
-    ids_text: pl.Series | None = None
-    if id_column in test.columns:
-        ids_text = read_table(data_dir / test.path, test.dialect, text=True, columns=[id_column])[id_column]
-    return Tables(
-        train=read_table(data_dir / train.path, train.dialect),
-        test=read_table(data_dir / test.path, test.dialect),
-        sample_text=read_table(data_dir / sample.path, sample.dialect, text=True),
-        train_text=read_table(data_dir / train.path, train.dialect, text=True, columns=sorted(set(wanted))),
-        ids_text=ids_text,
-    )
-
-
-def _unknown(train: Sequence[str], test: Sequence[str], id_column: str) -> list[str]:
-    """Train's columns that test lacks: what may be asked for."""
-    return [name for name in train if name not in test and name != id_column]
-
-
-def _check_ids(tables: Tables, id_column: str, asked: Sequence[str]) -> None:
+def _check_ids(tables: Tables, files: CompetitionFiles, id_column: str, asked: Sequence[str]) -> None:
     """Raises RolesError where the sample's rows are not test's rows by one id."""
     sample, test = tables.sample_text, tables.test
     keys = [
@@ -122,10 +99,10 @@ def _check_ids(tables: Tables, id_column: str, asked: Sequence[str]) -> None:
         )
     if sample[id_column].n_unique() < sample.height:
         raise RolesError("ids_mismatch", f"The sample submission repeats ids in {id_column!r}.")
-    if tables.ids_text is None and sample.height != test.height:
+    if tables.ids_text is None and sample.height != files.test.rows:
         raise RolesError(
             "ids_mismatch",
-            f"Test has no {id_column!r}, and its {test.height} rows are not the sample's {sample.height}.",
+            f"Test has no {id_column!r}, and its {files.test.rows} rows are not the {sample.height} wanted.",
         )
     if tables.ids_text is not None:
         strange = sample.height - sample[id_column].is_in(tables.ids_text.implode()).sum()
@@ -133,10 +110,17 @@ def _check_ids(tables: Tables, id_column: str, asked: Sequence[str]) -> None:
             raise RolesError("ids_mismatch", f"{strange} ids of the sample submission are not in test.")
 
 
-def _notes(tables: Tables) -> list[str]:
-    if tables.sample_text.height == tables.test.height:
-        return []
-    return [f"Test has {tables.test.height} rows, the submission wants {tables.sample_text.height} of them."]
+def _notes(tables: Tables, files: CompetitionFiles) -> list[str]:
+    notes = list(tables.notes)
+    wanted = tables.sample_text.height
+    if wanted != files.test.rows:
+        notes.append(f"Test has {files.test.rows} rows, the submission wants {wanted} of them.")
+    if tables.sampled:
+        notes.append(f"Of {files.train.rows} rows of train {tables.train.height} were looked at.")
+    if not files.sample.path:
+        columns = ", ".join(files.sample.columns)
+        notes.append(f"There is no sample submission: it is taken to have the columns {columns}.")
+    return notes
 
 
 def _title(description: str) -> str | None:

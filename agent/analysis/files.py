@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import itertools
 import re
+import zipfile
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
 from agent.analysis.tables import measure, sniff
 from agent.brief import TableFile
+from agent.cells import opened
 from agent.errors import FilesError
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ _SPOKEN: Final[dict[Role, str]] = {
     "train": "train table",
     "test": "test table",
 }
-_TABLE_NAME: Final = re.compile(r"\.(csv|tsv|psv|txt|data)(\.gz|\.zip)?$", re.IGNORECASE)
+_TABLE_NAME: Final = re.compile(
+    r"\.(csv|tsv|psv|txt|data|tab|dat)(\.gz|\.zip)?$|(train|test|submission)[^/.]*\.zip$", re.IGNORECASE
+)
 _PROSE_NAME: Final = re.compile(
     r"\.(md|markdown|rst)$|(description|overview|evaluation|readme)[^/]*\.txt$", re.IGNORECASE
 )
@@ -40,6 +44,12 @@ _ROLE_NAMES: Final[tuple[tuple[Role, re.Pattern[str]], ...]] = (
     ("sample", re.compile(r"sample|benchmark|baseline|example", re.IGNORECASE)),
 )
 _DEPTH_MAX: Final = 3
+_MEMBERS_MAX: Final = 200
+_PROSE_BYTES_MAX: Final = 2_000_000
+_NUMBERED: Final = re.compile(
+    r"[\d_\-. ()]+|(?<=[\d_\-. ])(part|fold|chunk)|(part|fold|chunk)(?=[\d_\-. ])", re.IGNORECASE
+)
+_ID_NAME: Final = re.compile(r"(^|[_\s])(id|key|uuid|index|no|nr)$|(?<=[a-z])I[dD]$|^id|#$", re.IGNORECASE)
 
 
 class Trio(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,12 +61,16 @@ class Trio(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CompetitionFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """The tables of a competition, and the prose that came with them (None where there is none)."""
+    """The tables of a competition, and the prose that came with them (None where there is none).
+
+    A `sample` without a path is none: its columns are what it would have.  `others` may be side tables.
+    """
 
     train: TableFile
     test: TableFile
     sample: TableFile
     description: str | None
+    others: tuple[TableFile, ...] = ()
 
 
 def find_files(data_dir: Path) -> CompetitionFiles:
@@ -70,25 +84,100 @@ def find_files(data_dir: Path) -> CompetitionFiles:
     names = sorted(_walk(data_dir))
     by_name = candidates(names)
     tables: dict[str, TableFile] = {}
-    for name in sorted(set(itertools.chain.from_iterable(by_name.values()))):
+    for name in names:
+        if not _is_table(name):
+            continue
         try:
             tables[name] = _peek(data_dir, name)
         except FilesError:
             # A file whose name says nothing was only a guess: unread, it cannot be one of the three.
             if role_of(name) is not None:
                 raise
-    trio = best_trio(
-        {role: [tables[name] for name in found if name in tables] for role, found in by_name.items()}
-    )
+    whole = put_together(list(tables.values()))
+    by_role = {role: [whole[name] for name in found if name in whole] for role, found in by_name.items()}
+    description = _description(data_dir, [name for name in names if _PROSE_NAME.search(name)])
+    trio = best_trio(by_role)
+    if isinstance(trio, str) and not any(role_of(name) == "sample" for name in whole):
+        trio = without_sample(by_role, description or "") or trio
     if isinstance(trio, str):
         there = ", ".join(names[:20]) + (", …" if len(names) > 20 else "") or "none"
         raise FilesError(f"{trio}_missing", f"No {_SPOKEN[trio]} is among the files: {there}.")
+    trio = with_features(trio, by_role["train"])
+    chosen = {trio.train.path, trio.test.path, trio.sample.path}
     return CompetitionFiles(
         train=trio.train,
         test=trio.test,
         sample=trio.sample,
-        description=_description(data_dir, [name for name in names if _PROSE_NAME.search(name)]),
+        description=description,
+        others=tuple(table for table in whole.values() if table.path not in chosen),
     )
+
+
+def put_together(tables: Sequence[TableFile]) -> dict[str, TableFile]:
+    """The tables by path, with those as one that are parts of train or of test by their names and columns."""
+    parts: dict[tuple[object, ...], list[TableFile]] = {}
+    for table in tables:
+        role = role_of(table.path)
+        alike = (role, _NUMBERED.sub("", table.path), table.columns, table.dialect)
+        parts.setdefault(alike if role in {"train", "test"} else (table.path,), []).append(table)
+    return {
+        same[0].path: msgspec.structs.replace(
+            same[0],
+            rows=sum(table.rows for table in same),
+            parts=tuple(table.path for table in same[1:]),
+        )
+        for same in (sorted(each, key=lambda table: natural(table.path)) for each in parts.values())
+    }
+
+
+def natural(path: str) -> list[tuple[bool, int, str]]:
+    """A key that sorts part 10 behind part 9."""
+    pieces = re.split(r"(\d+)", path)
+    return [(piece.isdigit(), int(piece) if piece.isdigit() else 0, piece) for piece in pieces]
+
+
+def without_sample(tables: Mapping[Role, Sequence[TableFile]], description: str) -> Trio | None:
+    """Train and test by their names or, where these say nothing, by test's columns being among train's.
+
+    The sample is what one would be: test's ids, and the column that train has beyond test, of several that
+    which the description names or whose name says that it is the target, else the last.
+    """
+    pairs = [
+        (train, test)
+        for train, test in itertools.product(tables["train"], tables["test"])
+        if train.path != test.path and set(train.columns) > set(test.columns) & set(train.columns) != set()
+    ]
+    named = [pair for pair in pairs if all(role_of(table.path) for table in pair)]
+    pairs = named or [(train, test) for train, test in pairs if set(train.columns) > set(test.columns)]
+    if not pairs:
+        return None
+    train, test = max(pairs, key=lambda pair: len(set(pair[0].columns) & set(pair[1].columns)))
+    unknown = [name for name in train.columns if name not in test.columns]
+    target = next(
+        itertools.chain(
+            (name for name in unknown if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", description)),
+            (name for name in unknown if name.lower() in {"target", "label", "y", "class"}),
+            unknown[::-1],
+        )
+    )
+    id_column = next((name for name in test.columns if _ID_NAME.search(name)), test.columns[0])
+    sample = TableFile(path="", dialect=test.dialect, rows=test.rows, columns=(id_column, target))
+    return Trio(sample=sample, train=train, test=test)
+
+
+def with_features(trio: Trio, trains: Sequence[TableFile]) -> Trio:
+    """The trio with the train table that has test's columns, where the one taken has little but labels."""
+    test = set(trio.test.columns)
+    own = set(trio.train.columns)
+    better = [
+        table
+        for table in trains
+        if len(test & set(table.columns)) > len(test & own) and own & set(table.columns)
+    ]
+    if not better:
+        return trio
+    widest = max(better, key=lambda table: (len(test & set(table.columns)), -len(table.path)))
+    return msgspec.structs.replace(trio, train=widest)
 
 
 def candidates(names: Sequence[str]) -> dict[Role, list[str]]:
@@ -96,16 +185,24 @@ def candidates(names: Sequence[str]) -> dict[Role, list[str]]:
     said: dict[Role, list[str]] = {"sample": [], "train": [], "test": []}
     silent: list[str] = []
     for name in names:
-        if _TABLE_NAME.search(name) and not _PROSE_NAME.search(name):
+        if _is_table(name):
             role = role_of(name)
             (silent if role is None else said[role]).append(name)
     return {role: found or silent for role, found in said.items()}
 
 
 def role_of(name: str) -> Role | None:
-    """The role that a file's name gives it, if any."""
-    stem = name.rpartition("/")[2].partition(".")[0]
-    return next((role for role, pattern in _ROLE_NAMES if pattern.search(stem)), None)
+    """The role that a file's name gives it, or that of the folder or archive that holds it, if any."""
+    *above, last = (part.partition(".")[0] for part in name.split("/"))
+    said = next((role for role, pattern in _ROLE_NAMES if pattern.search(last)), None)
+    if said is not None:
+        return said
+    spoken = ((role, pattern) for role, pattern in _ROLE_NAMES if role != "sample")
+    return next((role for role, pattern in spoken if any(map(pattern.search, above))), None)
+
+
+def _is_table(name: str) -> bool:
+    return bool(_TABLE_NAME.search(name)) and not _PROSE_NAME.search(name)
 
 
 def best_trio(tables: Mapping[Role, Sequence[TableFile]]) -> Trio | Role:
@@ -141,12 +238,32 @@ def _fit(trio: Trio) -> tuple[bool, bool, int, int]:
 
 
 def _walk(data_dir: Path) -> Iterator[str]:
-    """The files under `data_dir` by relative path, hidden ones and __MACOSX left out."""
+    """The files under `data_dir` by relative path, those in zips too; hidden ones and __MACOSX left out."""
     for path in data_dir.rglob("*"):
-        parts = path.relative_to(data_dir).parts
-        hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
-        if len(parts) <= _DEPTH_MAX and not hidden and path.is_file():
-            yield path.relative_to(data_dir).as_posix()
+        name = path.relative_to(data_dir)
+        if len(name.parts) > _DEPTH_MAX or _is_hidden(name.parts) or not path.is_file():
+            continue
+        inner = _members(path) if path.suffix.lower() == ".zip" else ()
+        if inner:
+            yield from (f"{name.as_posix()}/{member}" for member in inner)
+        else:
+            yield name.as_posix()
+
+
+def _members(path: Path) -> tuple[str, ...]:
+    """The files in a zip, where its own name is not that of the one table in it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [member.filename for member in archive.infolist() if not member.is_dir()]
+    except (OSError, zipfile.BadZipFile):
+        return ()  # Whoever reads it as a table will say what is wrong with it.
+    kept = [name for name in names if not _is_hidden(name.split("/"))][:_MEMBERS_MAX]
+    itself = len(names) == 1 and (_TABLE_NAME.search(path.name) or role_of(path.name))
+    return () if itself else tuple(kept)
+
+
+def _is_hidden(parts: Sequence[str]) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in parts)
 
 
 def _peek(data_dir: Path, name: str) -> TableFile:
@@ -157,7 +274,12 @@ def _peek(data_dir: Path, name: str) -> TableFile:
 
 def _description(data_dir: Path, names: Sequence[str]) -> str | None:
     """All prose in one markdown text, each file under its name; a lone file as it is."""
-    texts = {name: (data_dir / name).read_text(encoding="utf-8", errors="replace") for name in names}
+    texts = {name: _prose(data_dir / name) for name in names}
     if len(texts) < 2:
         return next(iter(texts.values()), None)
     return "\n\n".join(f"# {name.rpartition('.')[0]}\n\n{text}" for name, text in texts.items())
+
+
+def _prose(path: Path) -> str:
+    with opened(path) as raw:
+        return raw.read(_PROSE_BYTES_MAX).decode("utf-8", errors="replace")

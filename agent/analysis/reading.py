@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 import msgspec
-import polars as pl
 from msgspec import UNSET
 
 from agent.analysis.columns import sort_columns
+from agent.analysis.loading import Tables
 from agent.analysis.metric_choice import mentions
 from agent.analysis.metric_rank import rank_metrics
 from agent.analysis.roles import TargetFacts, form_of, positive_label, target_facts
@@ -30,19 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from agent.analysis.target_choice import Asking
-
-
-class Tables(msgspec.Struct, frozen=True, kw_only=True):
-    """The three tables in memory: train and test typed; as text the sample, what may be a target, the ids.
-
-    `ids_text` are test's ids as they are written, None where test has none.
-    """
-
-    train: pl.DataFrame
-    test: pl.DataFrame
-    sample_text: pl.DataFrame
-    train_text: pl.DataFrame
-    ids_text: pl.Series | None
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +102,7 @@ def read_as(asking: Asking, evidence: Evidence) -> Reading:
         [tables.train[name] for name in names],
         [tables.sample_text[name] for name in evidence.asked],
         class_columns=asking.by_class is not None,
+        more_labels=[label for name in names for label in tables.labels.get(name, ())],
     )
     metrics = rank_metrics(evidence.evaluation_metric, mentions(evidence.description), facts)
     features, dropped = sort_columns(tables.train, tables.test, id_column=evidence.id_column, targets=names)

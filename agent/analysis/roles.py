@@ -101,8 +101,11 @@ def target_facts(
     sample: Sequence[pl.Series],
     *,
     class_columns: bool,
+    more_labels: Sequence[str] = (),
 ) -> TargetFacts:
     """What the targets hold: `cells` are train's as text, `numbers` the same typed, `sample` the sample's.
+
+    `more_labels` are those of rows that are not at hand, where only some are.
 
     Raises RolesError (target_empty) where a target has no cell at all.
     """
@@ -110,7 +113,7 @@ def target_facts(
     for column in filled:
         if column.is_empty():
             raise RolesError("target_empty", f"The target {column.name!r} is empty in every row of train.")
-    distinct = {cell for column in filled for cell in column.unique()}
+    distinct = {cell for column in filled for cell in column.unique()} | set(more_labels)
     labels = ordered_classes({plain_label(cell) for cell in distinct}) if len(distinct) <= LABELS_MAX else ()
     numeric = all(column.dtype.is_numeric() for column in numbers)
     return TargetFacts(

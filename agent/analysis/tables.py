@@ -9,17 +9,17 @@ from __future__ import annotations
 import codecs
 import contextlib
 import csv
-import gzip
 import io
 import itertools
-import mmap
 import re
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from agent.brief import Dialect
+from agent.brief import Dialect, TableFile
+from agent.cells import opened, read_cells, scan_cells, to_floats
 from agent.errors import FilesError
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ _HEAD_ROWS: Final = 200
 _COMMA_NUMBER: Final = re.compile(r"[-+]?\d+,\d+")
 _POINT_NUMBER: Final = re.compile(r"[-+]?\d*\.\d+")
 _THOUSANDS: Final = re.compile(r"[-+]?\d{1,3}(,\d{3})+")
+_DIGIT: Final = re.compile(r"\d")
+_CHUNK_BYTES: Final = 1 << 22
+_NO_NUMBERS: Final = ("nan", "inf", "infinity")
+_ODD_WORDS_MAX: Final = 2
+_NUMBERS_MIN: Final = 20
 
 
 def sniff(path: Path) -> Dialect:
@@ -46,37 +51,56 @@ def sniff(path: Path) -> Dialect:
 
     Raises FilesError (table_unreadable) where the file is no text, (table_empty) where it holds nothing.
     """
-    raw = _bytes(path)
-    encoding = _encoding(raw)
-    if b"\x00" in raw[:4096] and encoding != "utf-16":
+    with reading(path):
+        with opened(path) as raw:
+            start = raw.read(4 * _HEAD_CHARS)
+        encoding = _encoding(path, start)
+    if b"\x00" in start[:4096] and encoding != "utf-16":
         raise FilesError("table_unreadable", f"{path.name} is not a text file.")
     # A cut inside a character is no error: the head only has to show the first rows.
-    head = codecs.getincrementaldecoder(encoding)().decode(raw[: 4 * _HEAD_CHARS])[:_HEAD_CHARS]
+    head = codecs.getincrementaldecoder(encoding)().decode(start)[:_HEAD_CHARS]
     if not head.strip():
         raise FilesError("table_empty", f"{path.name} is empty.")
     delimiter, rows = max(
         ((mark, _rows(head, mark)) for mark in DELIMITERS), key=lambda found: _regularity(found[1])
     )
-    decimal_comma = delimiter != "," and _has_decimal_commas(rows[1:], delimiter)
-    return Dialect(delimiter=delimiter, encoding=encoding, decimal_comma=decimal_comma)
+    return Dialect(
+        delimiter=delimiter, encoding=encoding, decimal_comma=_has_decimal_commas(rows[1:], delimiter)
+    )
 
 
-def read_table(
-    path: Path, dialect: Dialect, *, text: bool = False, columns: Sequence[str] | None = None
+def scan(data_dir: Path, table: TableFile) -> pl.LazyFrame:
+    """All cells of a table, as `agent.cells` has them: the files are read when a result is collected."""
+    paths = [data_dir / path for path in (table.path, *table.parts)]
+    return scan_cells(paths, table.dialect.delimiter, table.dialect.encoding)
+
+
+def read_text(
+    data_dir: Path,
+    table: TableFile,
+    *,
+    columns: Sequence[str] | None = None,
+    rows: pl.Series | None = None,
 ) -> pl.DataFrame:
+    """The table's cells as the words that the files hold: a label NA stays the word NA.
+
+    Of some `columns`, and of the `rows` with these numbers, where they are given.  Raises FilesError
+    (table_unreadable) where the rows do not fit the header.
+    """
+    with reading(data_dir / table.path):
+        return read_cells(
+            scan(data_dir, table), columns=None if columns is None else list(columns), rows=rows
+        )
+
+
+def read_table(path: Path, dialect: Dialect, *, text: bool = False) -> pl.DataFrame:
     """The table at `path`, of shape (n_rows, n_columns), blank lines left out.
 
-    With `text`, every column is String and holds what the file holds: a label NA stays the word NA, and
-    only an empty cell is null.  Without, a column whose cells are all numbers or blanks (`NUMBER_BLANKS`)
-    is Int64 or Float64 with nulls, true/false is Boolean, and all else is String as written.
-
-    With `columns`, only those are kept in memory; a line is blank only where all of the table's are, so that
-    rows stand at the same place whatever was picked.
-
-    Raises FilesError (table_unreadable) where the rows do not fit the header.
+    With `text`, every column is String, and only an empty cell is null.  Without, columns are `typed`.
+    Raises FilesError as `read_text` does.
     """
-    with _readable(path):
-        frame = _scan(path, dialect, text=text, columns=columns).collect(engine="streaming")
+    table = TableFile(path=path.name, dialect=dialect, rows=0, columns=())
+    frame = read_text(path.parent, table)
     return frame if text else frame.with_columns(typed(column, dialect) for column in frame)
 
 
@@ -85,114 +109,97 @@ def measure(path: Path, dialect: Dialect) -> tuple[int, tuple[str, ...]]:
 
     Raises FilesError as `read_table` does.
     """
-    with _readable(path):
-        cells = _scan(path, dialect, text=True, columns=None)
+    with reading(path):
+        cells = scan_cells([path], dialect.delimiter, dialect.encoding)
         rows = cells.select(pl.len()).collect(engine="streaming").item()
         return int(rows), tuple(cells.collect_schema().names())
 
 
 @contextlib.contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Says in our words what Polars finds wrong with a file."""
+def reading(path: Path) -> Iterator[None]:
+    """Says in our words what is wrong with a file."""
     try:
         yield
     except pl.exceptions.NoDataError as error:
         raise FilesError("table_empty", f"{path.name} is empty.") from error
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         first_line = str(error).partition("\n")[0]
         raise FilesError(
             "table_unreadable", f"{path.name} cannot be read as a table: {first_line}."
         ) from error
-
-
-def _scan(path: Path, dialect: Dialect, *, text: bool, columns: Sequence[str] | None) -> pl.LazyFrame:
-    lines = pl.scan_csv(
-        _source(path, dialect),
-        separator=dialect.delimiter,
-        decimal_comma=dialect.decimal_comma and not text,
-        infer_schema=not text,
-        infer_schema_length=None,
-        glob=False,
-    )
-    strings = pl.col(pl.String)
-    cells = lines.with_columns(pl.when(strings != "").then(strings))
-    # To look for blank lines in hundreds of columns takes seconds.
-    if _may_have_blank_lines(path, dialect) and len(cells.collect_schema()) > 1:
-        cells = cells.filter(~pl.all_horizontal(pl.all().is_null()))
-    return cells if columns is None else cells.select(columns)
-
-
-def _may_have_blank_lines(path: Path, dialect: Dialect) -> bool:
-    """Whether a line of the file, or of a cell of several lines, holds nothing but marks; yes if unknown."""
-    if path.suffix in {".gz", ".zip"} or not dialect.encoding.startswith("utf-8"):
-        return True
-    marks = rb"[\r\"" + re.escape(dialect.delimiter.encode()) + rb"]"
-    blank = re.compile(rb"\n" + marks + rb"*\n|\n" + marks + rb"+\Z")
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-        return blank.search(raw) is not None
-
-
-def typed(column: pl.Series, dialect: Dialect) -> pl.Series:
-    """A column of words as numbers or booleans where all its cells are such; any other column as it is.
-
-    NaN and infinity become null: a file that says so has no number there.
-    """
-    if column.dtype.is_float():
-        return column.set(~column.is_finite().fill_null(value=True), None)
-    if column.dtype != pl.String:
-        return column
-    words = column.str.strip_chars()
-    cells = words.set(words.is_in(NUMBER_BLANKS), None)
-    if cells.null_count() == cells.len():
-        return column
-    if dialect.decimal_comma:
-        cells = cells.str.replace(",", ".", literal=True)
-    for dtype in (pl.Int64, pl.Float64):
-        numbers = cells.cast(dtype, strict=False)
-        if numbers.null_count() == cells.null_count():
-            return typed(numbers, dialect)
-    lower = words.str.to_lowercase()
-    if lower.drop_nulls().is_in(["true", "false"]).all():
-        return lower == "true"
-    return column
-
-
-def _bytes(path: Path) -> bytes:
-    """The whole file, unpacked where it is packed (gzip, or a zip of a single file)."""
-    try:
-        if path.suffix == ".gz":
-            with gzip.open(path) as packed:
-                return packed.read()
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                members = [member for member in archive.infolist() if not member.is_dir()]
-                if len(members) != 1:
-                    raise FilesError("table_unreadable", f"{path.name} holds {len(members)} files, not one.")
-                return archive.read(members[0])
-        return path.read_bytes()
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
         raise FilesError("table_unreadable", f"{path.name} cannot be opened: {error}.") from error
 
 
-def _source(path: Path, dialect: Dialect) -> Path | io.BytesIO:
-    """What Polars reads: the file itself where it can, else the file's text as UTF-8."""
-    if path.suffix not in {".gz", ".zip"} and dialect.encoding.startswith("utf-8"):
-        return path
-    try:
-        return io.BytesIO(_bytes(path).decode(dialect.encoding).encode())
-    except UnicodeDecodeError as error:
-        raise FilesError("table_unreadable", f"{path.name} is not {dialect.encoding} text.") from error
+def typed(column: pl.Series, dialect: Dialect) -> pl.Series:
+    """A column of words as numbers or booleans where all its cells are such; any other column as it is."""
+    return typed_alike([(column, dialect)])[0]
 
 
-def _encoding(raw: bytes) -> str:
-    """The encoding of a text: by its byte-order mark, else the strictest that fits."""
-    if raw.startswith(codecs.BOM_UTF8):
+def typed_alike(parts: Sequence[tuple[pl.Series, Dialect]]) -> list[pl.Series]:
+    """Parts of one column (of train and of test), each with how its table is written, as one type.
+
+    Int64 or Float64 where all cells are numbers or blanks (`NUMBER_BLANKS`), or all but a word or two that
+    stand for a missing one; Boolean where all are true or false; else String as written.  NaN and infinity
+    become null: a file that says so has no number there.
+    """
+    if any(column.dtype != pl.String for column, _ in parts):
+        return [to_floats(column, decimal_comma=False) for column, _ in parts]
+    words = [column.str.strip_chars() for column, _ in parts]
+    cells = [column.set(column.is_in(NUMBER_BLANKS), None) for column in words]
+    if all(column.null_count() == column.len() for column in cells):
+        return [column for column, _ in parts]
+    commas = [dialect.decimal_comma for _, dialect in parts]
+    if numbers := _as_numbers(cells, commas):
+        return numbers
+    lower = [column.str.to_lowercase() for column in words]
+    if all(column.drop_nulls().is_in(["true", "false"]).all() for column in lower):
+        return [column == "true" for column in lower]
+    return [column for column, _ in parts]
+
+
+def _as_numbers(cells: Sequence[pl.Series], commas: Sequence[bool]) -> list[pl.Series] | None:
+    """The cells as numbers, or None where too many are none."""
+    # Most columns of words show in their first cells that they are such.
+    if any(
+        _is_wordy(to_floats(part.drop_nulls().head(_HEAD_ROWS), decimal_comma=comma))
+        for part, comma in zip(cells, commas, strict=True)
+    ):
+        return None
+    whole = [part.cast(pl.Int64, strict=False) for part in cells]
+    if all(numbers.null_count() == part.null_count() for numbers, part in zip(whole, cells, strict=True)):
+        return whole
+    floats = [to_floats(part, decimal_comma=comma) for part, comma in zip(cells, commas, strict=True)]
+    odd: set[str] = set()
+    for part, numbers in zip(cells, floats, strict=True):
+        odd |= set(part.filter(numbers.is_null() & part.is_not_null()).unique().head(_HEAD_ROWS))
+    odd -= {word for word in odd if word.lower().lstrip("+-") in _NO_NUMBERS}
+    if not odd:
+        return floats
+    marks = len(odd) <= _ODD_WORDS_MAX and not any(_DIGIT.search(word) for word in odd)
+    known = pl.concat(floats).drop_nulls()
+    if marks and known.n_unique() > _NUMBERS_MIN and known.len() > sum(map(len, cells)) / 2:
+        return floats
+    return None
+
+
+def _is_wordy(numbers: pl.Series) -> bool:
+    return numbers.null_count() > numbers.len() / 2
+
+
+def _encoding(path: Path, start: bytes) -> str:
+    """The encoding of a text: by its byte-order mark, else the strictest that fits all of it."""
+    if start.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     for encoding in ("utf-8", "cp1252"):
+        decoder = codecs.getincrementaldecoder(encoding)()
         try:
-            raw.decode(encoding)
+            with opened(path) as raw:
+                while chunk := raw.read(_CHUNK_BYTES):
+                    decoder.decode(chunk)
+                decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             continue
         return encoding

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import polars as pl
 
-from agent.analysis.tables import read_table, typed
+from agent.analysis.loading import sample_text
+from agent.analysis.sides import read_joined
+from agent.analysis.tables import read_text, typed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,11 +39,18 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 def read_known(data_dir: Path, brief: Brief) -> Known:
     """Read what is known from the competition's files.  Raises FilesError where they cannot be read."""
     columns = [target.train_column for target in brief.targets]
-    # All columns are read: a row counts as blank, and is left out, only where all of it is.
-    text = read_table(data_dir / brief.train.path, brief.train.dialect, text=True).select(columns)
+    text = read_joined(data_dir, brief.train, brief.sides, columns)
     numbers = text.with_columns(typed(column, brief.train.dialect) for column in text)
     return Known(
-        sample=read_table(data_dir / brief.sample.path, brief.sample.dialect, text=True),
+        sample=sample_text(data_dir, brief.sample, _ids(data_dir, brief), brief.test.rows),
         truth_text=text,
         truth=numbers if brief.task == "regression" else text,
     )
+
+
+def _ids(data_dir: Path, brief: Brief) -> pl.Series | None:
+    """Test's ids as text, where a submission has to be made of them."""
+    if brief.sample.path or not brief.id_in_test:
+        return None
+    name = brief.test_id_column or brief.id_column
+    return read_text(data_dir, brief.test, columns=[name]).to_series().alias(brief.id_column)

@@ -18,7 +18,7 @@ import msgspec
 from agent.errors import CompetitionError
 
 if TYPE_CHECKING:
-    from agent.brief import Brief, TableFile
+    from agent.brief import Brief, SideTable, TableFile
     from agent.planning.plan import Plan
 
 _CLOCK: Final = "codegen/templates/clock"
@@ -27,7 +27,9 @@ _CLOCK: Final = "codegen/templates/clock"
 _PIECES: Final = (
     (_CLOCK, ""),
     ("codegen/templates/config", "What was decided"),
-    ("codegen/templates/tables", "Reading the files"),
+    ("cells", "Reading the files"),
+    ("joins", ""),
+    ("codegen/templates/tables", ""),
     ("dates", ""),
     ("codegen/templates/targets", "What is learnt"),
     ("codegen/templates/features", "Features"),
@@ -195,11 +197,20 @@ def _title(brief: Brief) -> str:
     )
 
 
-def _table(table: TableFile) -> str:
-    dialect = table.dialect
+def _table(table: TableFile | None) -> str:
+    if table is None:
+        return "None"
+    dialect, paths = table.dialect, tuple(filter(None, (table.path, *table.parts)))
     return (
-        f"Table(path={table.path!r}, delimiter={dialect.delimiter!r}, encoding={dialect.encoding!r}, "
+        f"Table(paths={paths!r}, delimiter={dialect.delimiter!r}, encoding={dialect.encoding!r}, "
         f"decimal_comma={dialect.decimal_comma!r})"
+    )
+
+
+def _side(side: SideTable) -> str:
+    return (
+        f"Side(train={_table(side.train)}, test={_table(side.test)}, keys={side.keys!r}, "
+        f"columns={side.columns!r}, count={side.count or ''!r})"
     )
 
 
@@ -210,8 +221,10 @@ def _config(brief: Brief, plan: Plan) -> str:
         "train": _table(brief.train),
         "test": _table(brief.test),
         "sample": _table(brief.sample),
+        "sides": _tuple(tuple(_side(side) for side in brief.sides)),
         "id_column": _literal(brief.id_column),
         "ids_in_test": _literal(brief.id_in_test),
+        "test_id_column": _literal(brief.test_id_column or ""),
         "targets": _literal({target.train_column: target.submission_column for target in brief.targets}),
         "classes": _literal(brief.classes),
         "positive": _literal(plan.objective.positive or ""),
@@ -220,6 +233,7 @@ def _config(brief: Brief, plan: Plan) -> str:
         "categories": _literal(columns.categories),
         "many_valued": _literal(columns.many_valued),
         "texts": _literal(columns.texts),
+        "missing_marks": _literal(brief.missing_marks),
         "learn": _literal(plan.objective.learn),
         "metric": _literal(brief.metric.name),
         "folds": _literal(plan.folds),
@@ -231,6 +245,7 @@ def _config(brief: Brief, plan: Plan) -> str:
         "rounds": _literal(plan.boosting.rounds),
         "patience": _literal(plan.boosting.patience),
         "passes": _literal(plan.passes),
+        "train_rows": _literal(brief.train.rows),
         "rows_max": _literal(plan.rows_max),
         "seconds": _literal(round(plan.seconds, 1)),
         "threads": _literal(plan.threads),

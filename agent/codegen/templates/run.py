@@ -17,7 +17,7 @@ from agent.codegen.templates.decisions import Raw
 from agent.codegen.templates.first_look import first_look
 from agent.codegen.templates.pace import Pace
 from agent.codegen.templates.pool import STOPPABLE, Pool
-from agent.codegen.templates.tables import read, stripped, submission_order
+from agent.codegen.templates.tables import load, submission_order
 from agent.codegen.templates.validation import Problem, Trial, prepare
 
 
@@ -147,10 +147,11 @@ def main(config: Config, choices: Choices) -> None:
 
     pace = Pace(end=STARTED + 0.88 * given.seconds, whole=0.88 * given.seconds)
     pace.say(0.01, "reading the tables")
-    train, test = stripped(read(given.data, config.train)), stripped(read(given.data, config.test))
-    sample = read(given.data, config.sample)
-    problem, rows = prepare(train, test, config, choices, pace)
-    order = submission_order(sample, test, config)
-    answer = Answer(folder=given.output, sample=sample, order=order, rows=rows, fold=problem.fold)
+    tables = load(given.data, config)
+    problem, rows = prepare(tables.train, tables.test, config, choices, pace)
+    order = submission_order(tables.sample, tables.test, config)
+    answer = Answer(
+        folder=given.output, sample=tables.sample, order=order, rows=tables.rows[rows], fold=problem.fold
+    )
     learn(problem, answer, config, choices, pace)
     pace.say(1.0, f"submission.csv written after {time.monotonic() - STARTED:.0f} s")

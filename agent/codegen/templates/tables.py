@@ -1,50 +1,100 @@
-"""Reading the competition's files, every cell as text, and giving each column its type."""
+"""Reading the competition's files: cells as text, numbers as numbers, side tables joined by their keys."""
 
-import gzip
-import io
-import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from agent.codegen.templates.config import Config, Table
+from agent.cells import read_cells, scan_cells, to_floats
+from agent.codegen.templates.config import Config, Side, Table
+from agent.joins import beside, one_each, summed_up
 
 
-def read(folder: Path, table: Table) -> pl.DataFrame:
-    """A table with every cell as the text that the file holds; empty cells are null, blank lines left out."""
-    if table.encoding.startswith("utf-8") and not table.path.endswith((".gz", ".zip")):
-        return cells_of(folder / table.path, table)
-    raw = (folder / table.path).read_bytes()
-    if table.path.endswith(".gz"):
-        raw = gzip.decompress(raw)
-    if table.path.endswith(".zip"):
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            raw = archive.read(archive.namelist()[0])
-    encoding = "utf-8-sig" if table.encoding == "utf-8" else table.encoding
-    return cells_of(raw.decode(encoding).encode(), table)
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """What is learnt from and what is asked; `rows` numbers the rows of `train` in its file, from 0."""
+
+    train: pl.DataFrame
+    test: pl.DataFrame
+    sample: pl.DataFrame
+    rows: NDArray[np.int64]
 
 
-def cells_of(source: Path | bytes, table: Table) -> pl.DataFrame:
-    """The cells of a file in UTF-8."""
-    frame = pl.read_csv(source, separator=table.delimiter, infer_schema=False)
-    frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()).name.keep())
-    return frame.filter(~pl.all_horizontal(pl.all().is_null())) if frame.width > 1 else frame
+def load(folder: Path, config: Config) -> Tables:
+    """All tables.  Of train no more rows are held than are learnt from: which they are is chance, by seed."""
+    rows = np.arange(config.train_rows, dtype=np.int64)
+    if config.train_rows > config.rows_max:
+        chance = np.random.default_rng(config.seed)
+        rows = np.sort(chance.choice(config.train_rows, config.rows_max, replace=False))
+    chosen = pl.Series(rows) if len(rows) < config.train_rows else None
+    train = whole(folder, config.train, [(side, side.train) for side in config.sides], config, rows=chosen)
+    test = whole(folder, config.test, [(side, side.test) for side in config.sides], config)
+    if config.test_id_column and config.test_id_column in test.columns:
+        test = test.rename({config.test_id_column: config.id_column})
+    return Tables(train=train, test=test, sample=sample_of(folder, test, config), rows=rows)
+
+
+def whole(
+    folder: Path,
+    table: Table,
+    sides: list[tuple[Side, Table | None]],
+    config: Config,
+    rows: pl.Series | None = None,
+) -> pl.DataFrame:
+    """Train or test with its side tables, the columns that are used: numbers as Float64, all else as text."""
+    used = {*config.numbers, *config.dates, *config.categories, *config.many_valued, *config.texts}
+    used |= {config.id_column, config.test_id_column, *config.targets, *config.split_columns}
+    keys = {key for side, _ in sides for key in side.keys}
+    cells = scan(folder, table)
+    columns = [name for name in cells.collect_schema().names() if name in used | keys]
+    frame = stripped(read_cells(cells, columns=columns, rows=rows))
+    for side, further in sides:
+        frame = with_side(folder, frame, side, further)
+    plain = set(config.numbers) - {*config.many_valued, *config.categories, *config.texts, *config.dates}
+    plain -= {*config.split_columns, *config.targets, config.id_column, config.test_id_column}
+    for name in [name for name in frame.columns if name in plain]:
+        numbers = to_floats(frame[name], decimal_comma=table.decimal_comma)
+        mark = config.missing_marks.get(name)
+        frame = frame.with_columns(numbers if mark is None else numbers.set(numbers == mark, None))
+    return frame
+
+
+def with_side(folder: Path, frame: pl.DataFrame, side: Side, table: Table | None) -> pl.DataFrame:
+    """A table with the columns of a side table beside its own."""
+    if table is None:
+        return frame
+    ours, theirs, cells = list(side.keys), list(side.keys.values()), scan(folder, table)
+    if side.count:
+        comma = table.decimal_comma
+        return beside(frame, ours, summed_up(cells, theirs, side.columns, side.count, decimal_comma=comma))
+    return stripped(beside(frame, ours, one_each(cells, theirs, side.columns)))
+
+
+def sample_of(folder: Path, test: pl.DataFrame, config: Config) -> pl.DataFrame:
+    """The sample submission as it is written or, where there is none, one made of test's ids."""
+    if config.sample.paths:
+        return read_cells(scan(folder, config.sample))
+    numbers = [str(row) for row in range(test.height)]
+    ids = test[config.id_column].to_list() if config.ids_in_test else numbers
+    return pl.DataFrame({config.id_column: ids} | dict.fromkeys(config.targets.values(), "0"))
+
+
+def scan(folder: Path, table: Table) -> pl.LazyFrame:
+    """A table's cells as text, of all its files."""
+    return scan_cells([folder / path for path in table.paths], table.delimiter, table.encoding)
 
 
 def stripped(frame: pl.DataFrame) -> pl.DataFrame:
-    """The table without blanks around its cells; what was all blank is null."""
-    cells = pl.all().str.strip_chars()
-    return frame.select(pl.when(cells != "").then(cells).name.keep())
+    """The table without blanks around its words; what was all blank is null."""
+    words = pl.col(pl.String).str.strip_chars()
+    return frame.with_columns(pl.when(words != "").then(words).name.keep())
 
 
 def to_numbers(cells: pl.Series, decimal_comma: bool) -> NDArray[np.float64]:
     """Text to numbers, shape (n,); what is no number is NaN."""
-    if decimal_comma:
-        cells = cells.str.replace(",", ".", literal=True)
-    values = cells.cast(pl.Float64, strict=False).to_numpy().astype(np.float64)
-    return np.where(np.isfinite(values), values, np.nan)
+    return to_floats(cells, decimal_comma=decimal_comma).fill_null(np.nan).to_numpy().astype(np.float64)
 
 
 def spelled_alike(labels: pl.Series, config: Config) -> pl.Series:
@@ -60,17 +110,17 @@ def class_codes(cells: pl.Series, config: Config) -> NDArray[np.float64]:
     names = spelled_alike(pl.Series(config.classes), config)
     order = {label: float(code) for code, label in enumerate(names)}
     codes = spelled_alike(cells, config).replace_strict(order, default=None, return_dtype=pl.Float64)
-    return codes.to_numpy().astype(np.float64)
+    return codes.fill_null(np.nan).to_numpy().astype(np.float64)
 
 
 def submission_order(sample: pl.DataFrame, test: pl.DataFrame, config: Config) -> NDArray[np.int64]:
     """For each row of the sample submission, the row of test that it asks about."""
     if config.ids_in_test and test[config.id_column].n_unique() == test.height:
-        rows = dict(zip(test[config.id_column], range(test.height), strict=True))
-        wanted = [rows.get(name) for name in sample[config.id_column].str.strip_chars()]
-        found = [row for row in wanted if row is not None]
-        if len(found) == sample.height:
-            return np.array(found, dtype=np.int64)
+        ids = pl.DataFrame({"id": test[config.id_column]}).with_row_index("row")
+        wanted = pl.DataFrame({"id": sample[config.id_column].str.strip_chars()})
+        rows = wanted.join(ids, on="id", how="left", maintain_order="left")["row"]
+        if rows.null_count() == 0:
+            return rows.to_numpy().astype(np.int64)
     if sample.height != test.height:
         message = f"the sample submission has {sample.height} rows and test {test.height}, with different ids"
         raise SystemExit(message)

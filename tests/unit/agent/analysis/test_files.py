@@ -54,8 +54,7 @@ def test_shape_decides_among_several(tmp_path):
     [
         ({"test.csv": TEST, "sample_submission.csv": SAMPLE}, "train_missing"),
         ({"train.csv": TRAIN, "sample_submission.csv": SAMPLE}, "test_missing"),
-        ({"train.csv": TRAIN, "test.csv": TEST}, "sample_missing"),
-        ({"train.csv": TRAIN, "test.csv": TEST, "stores.csv": "store,city\n1,x\n"}, "sample_missing"),
+        ({"train.csv": TEST, "test.csv": TEST}, "sample_missing"),
         ({"train.csv": "", "test.csv": TEST, "sample_submission.csv": SAMPLE}, "table_empty"),
         ({"image.png": "x"}, "train_missing"),
     ],

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.analysis.tables import read_table, sniff, typed
-from agent.brief import Dialect
+from agent.analysis.tables import read_table, read_text, sniff, typed
+from agent.brief import Dialect, TableFile
 from agent.errors import FilesError
 
 ROWS = [("Köln", 1.5, 7), ("Zürich, West", -20.25, 8), ("São Paulo", 3.0, 9)]
@@ -86,8 +86,9 @@ def test_line_breaks_in_quotes_and_blank_lines(tmp_path):
 def test_rows_stand_at_the_same_place_whatever_was_picked(tmp_path):
     path = tmp_path / "train[1].csv"
     path.write_text("id,y,z\n1,5,5\n2,,\n\n3,6,6\n")
+    table = TableFile(path=path.name, dialect=sniff(path), rows=3, columns=("id", "y", "z"))
     for names in (["y"], ["y", "z"]):
-        picked = read_table(path, sniff(path), text=True, columns=names)
+        picked = read_text(tmp_path, table, columns=names)
         assert picked["y"].to_list() == ["5", None, "6"]
 
 

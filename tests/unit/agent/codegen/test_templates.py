@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from agent.cells import read_cells
 from agent.codegen.templates import (
     blending,
     boosting,
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
 
 def config(**changes: Any) -> Config:
     fields: dict[str, Any] = {
-        "train": Table(path="train.csv"),
-        "test": Table(path="test.csv"),
-        "sample": Table(path="sample.csv"),
+        "train": Table(paths=("train.csv",)),
+        "test": Table(paths=("test.csv",)),
+        "sample": Table(paths=("sample.csv",)),
+        "sides": (),
         "id_column": "id",
         "ids_in_test": True,
+        "test_id_column": "",
         "targets": {"y": "y"},
         "classes": (),
         "positive": "",
@@ -43,6 +46,7 @@ def config(**changes: Any) -> Config:
         "categories": (),
         "many_valued": (),
         "texts": (),
+        "missing_marks": {},
         "learn": "number",
         "metric": "rmse",
         "folds": 3,
@@ -54,6 +58,7 @@ def config(**changes: Any) -> Config:
         "rounds": 10,
         "patience": 5,
         "passes": 1,
+        "train_rows": 100,
         "rows_max": 1_000,
         "seconds": 60.0,
         "threads": 1,
@@ -68,7 +73,7 @@ def column(block: features.Block, name: str) -> list[float]:
 
 def test_cells_are_read_as_they_are_written(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes('\ufeffa;b\n007; x \n"NA";\n;\n1,5;y\n'.encode())
-    frame = tables.read(tmp_path, Table(path="t.csv", delimiter=";"))
+    frame = read_cells(tables.scan(tmp_path, Table(paths=("t.csv",), delimiter=";")))
     assert frame.rows() == [("007", " x "), ("NA", None), ("1,5", "y")]
     assert tables.stripped(frame)["b"].to_list() == ["x", None, "y"]
     numbers = tables.to_numbers(frame["a"], decimal_comma=True)

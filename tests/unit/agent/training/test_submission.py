@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from agent.analysis.competition import analyse
-from agent.analysis.tables import read_table
+from agent.analysis.truth import read_known
 from agent.metrics import score
 from agent.training.submission import check, write_constant
 
@@ -24,14 +24,8 @@ needs_competitions = pytest.mark.skipif(
 
 def briefed(folder):
     brief = analyse(folder, "c", progress=lambda *_: None)
-    sample = read_table(folder / brief.sample.path, brief.sample.dialect, text=True)
-    truth = read_table(
-        folder / brief.train.path,
-        brief.train.dialect,
-        text=True,
-        columns=[target.train_column for target in brief.targets],
-    )
-    return brief, sample, truth
+    known = read_known(folder, brief)
+    return brief, known.sample, known.truth_text
 
 
 def grader():

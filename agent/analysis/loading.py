@@ -1,0 +1,139 @@
+"""Brings a competition's tables into memory, of large ones some rows, with their side tables joined."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from agent.analysis.roles import LABELS_MAX, by_plain_name, match_targets
+from agent.analysis.sides import join_sides
+from agent.analysis.tables import read_text, reading, scan, typed, typed_alike
+from agent.brief import SideTable
+from agent.errors import RolesError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from agent.analysis.files import CompetitionFiles
+    from agent.brief import TableFile
+
+CELLS_MAX: Final = 12_000_000
+"""Of a table with more cells some rows are looked at: enough to know its columns by."""
+
+_ROWS_MIN: Final = 20_000
+
+
+class Tables(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked at: train and test typed; as text the sample, what may be a target, the ids.
+
+    Of a large table these are `sampled` rows; the sample and the ids are whole.  `ids_text` are test's ids
+    as they are written, None where test has none; `test_id_column` is what test calls them, None where that
+    is the sample's name.  `labels` are all of a target's values where only some rows are looked at.
+    """
+
+    train: pl.DataFrame
+    test: pl.DataFrame
+    sample_text: pl.DataFrame
+    train_text: pl.DataFrame
+    ids_text: pl.Series | None
+    test_id_column: str | None = None
+    sides: tuple[SideTable, ...] = ()
+    labels: dict[str, list[str]] = {}
+    sampled: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def load_tables(data_dir: Path, files: CompetitionFiles, *, cells_max: int = CELLS_MAX) -> Tables:
+    """The tables of a competition.  Raises FilesError; RolesError (target_not_found)."""
+    id_column, *asked = files.sample.columns
+    train = read_text(data_dir, files.train, rows=some_rows(files.train, cells_max))
+    test = read_text(data_dir, files.test, rows=some_rows(files.test, cells_max))
+    test_id = _test_id(id_column, test.columns)
+    if test_id not in {None, id_column}:
+        test = test.rename({str(test_id): id_column})
+    joined = join_sides(data_dir, files.others, train, test, asked)
+    names = _may_be_targets(joined.train.columns, joined.test.columns, id_column, asked)
+    if not names:
+        raise RolesError("target_not_found", "Train has no column that test lacks or the sample asks for.")
+    whole_train, whole_test = _typed(joined.train, joined.test, files)
+    sampled = train.height < files.train.rows
+    ids = read_text(data_dir, files.test, columns=[test_id]).to_series().alias(id_column) if test_id else None
+    return Tables(
+        train=whole_train,
+        test=whole_test,
+        sample_text=sample_text(data_dir, files.sample, ids, files.test.rows),
+        train_text=joined.train.select(names),
+        ids_text=ids,
+        test_id_column=None if test_id == id_column else test_id,
+        sides=joined.sides,
+        labels=_labels(data_dir, files.train, names, train) if sampled else {},
+        sampled=sampled,
+        notes=joined.notes,
+    )
+
+
+def some_rows(table: TableFile, cells_max: int) -> pl.Series | None:
+    """Which rows to look at: None for all, else numbers by chance, the same every time."""
+    count = max(_ROWS_MIN, cells_max // max(1, len(table.columns)))
+    if table.rows <= count:
+        return None
+    return pl.Series(np.sort(np.random.default_rng(0).choice(table.rows, count, replace=False)))
+
+
+def sample_text(data_dir: Path, sample: TableFile, ids: pl.Series | None, test_rows: int) -> pl.DataFrame:
+    """The sample submission as text; where there is none, test's ids (or row numbers) without answers."""
+    if sample.path:
+        return read_text(data_dir, sample)
+    id_column, *asked = sample.columns
+    rows = pl.int_range(test_rows, eager=True).cast(pl.String).alias(id_column) if ids is None else ids
+    return rows.to_frame().with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in asked)
+
+
+def _test_id(id_column: str, test: Sequence[str]) -> str | None:
+    """What test calls the ids: the sample's name, or nearly that."""
+    return id_column if id_column in test else by_plain_name(id_column, test)
+
+
+def _may_be_targets(
+    train: Sequence[str], test: Sequence[str], id_column: str, asked: Sequence[str]
+) -> list[str]:
+    matched = match_targets(asked, train, test) or ()
+    unknown = [name for name in train if name not in test and name != id_column]
+    return list(dict.fromkeys([*(target.train_column for target in matched), *unknown]))
+
+
+def _typed(
+    train: pl.DataFrame, test: pl.DataFrame, files: CompetitionFiles
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Both tables with their columns typed, those of the same name alike."""
+    known: dict[str, pl.Series] = {}
+    of_test: dict[str, pl.Series] = {}
+    for name in train.columns:
+        if name in test.columns:
+            known[name], of_test[name] = typed_alike(
+                [(train[name], files.train.dialect), (test[name], files.test.dialect)]
+            )
+        else:
+            known[name] = typed(train[name], files.train.dialect)
+    for name in test.columns:
+        of_test.setdefault(name, typed(test[name], files.test.dialect))
+    return pl.DataFrame([known[name] for name in train.columns]), pl.DataFrame(
+        [of_test[name] for name in test.columns]
+    )
+
+
+def _labels(
+    data_dir: Path, table: TableFile, names: Sequence[str], looked_at: pl.DataFrame
+) -> dict[str, list[str]]:
+    """All values of those columns that have few in the rows looked at."""
+    few = [name for name in names if name in table.columns and looked_at[name].n_unique() <= LABELS_MAX]
+    with reading(data_dir / table.path):
+        cells = scan(data_dir, table)
+        return {
+            name: cells.select(pl.col(name).drop_nulls().unique()).collect(engine="streaming")[name].to_list()
+            for name in few
+        }
