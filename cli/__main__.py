@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "logs": "cli.commands.logs:logs",
     "cancel": "cli.commands.jobs:cancel",
     "events": "cli.commands.events:events",
+    "keys": "cli.commands.keys:keys",
     "projection": "cli.commands.projection:projection",
 }
 
@@ -57,7 +58,7 @@ def podium(context: click.Context) -> None:
       podium run ./my-competition
     \b
     Talk to a stack elsewhere:
-      PODIUM_URL=https://podium.example podium jobs
+      PODIUM_URL=https://podium.example PODIUM_API_KEY=pk_… podium jobs
     \b
     Have the shell complete commands and options (zsh_source and fish_source for other shells):
       eval "$(_PODIUM_COMPLETE=bash_source podium)"

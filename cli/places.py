@@ -10,7 +10,8 @@ from pathlib import Path
 
 from cli.embedded.home import Home
 from cli.embedded.parts import ROOT
-from podium.errors import StackError
+from podium.errors import StackError, UsageError
+from services.environment import Environment, SettingError
 
 
 def home_at(folder: Path | None) -> Home:
@@ -34,6 +35,21 @@ def gateway_url(home: Home) -> str:
             hint="Start one with `podium up`, or set PODIUM_URL to the address of another one's gateway.",
         )
     return stack.gateway_url
+
+
+def api_key() -> str | None:
+    """$PODIUM_API_KEY, or what is in the file that $PODIUM_API_KEY_FILE names; None without.
+
+    Raises:
+        UsageError: it cannot be read, or can be no key.
+    """
+    try:
+        key = Environment(os.environ).optional("PODIUM_API_KEY")
+    except SettingError as error:
+        raise UsageError(f"{error}.") from error
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise UsageError("PODIUM_API_KEY holds characters that no key has.")
+    return key
 
 
 def nats_url(folder: Path | None) -> str:

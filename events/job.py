@@ -114,6 +114,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     submitter: str | None = None
     time_limit_s: int | None = None
     tags: tuple[str, ...] = ()
+    owner: str | None = None
 
     @property
     def current(self) -> Attempt | None:
@@ -164,6 +165,7 @@ def _requested(event: ev.JobRequested, record: Recorded) -> Job:
         submitter=event.submitter,
         time_limit_s=event.time_limit_s,
         tags=event.tags,
+        owner=event.owner,
     )
 
 

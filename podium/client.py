@@ -39,6 +39,7 @@ _LAG_S: Final = 15.0
 _LOOK_S: Final = 0.1
 _OUTAGE_S: Final = 60.0
 _REFUSED: Final = frozenset({400, 403, 404, 409, 413, 415, 422})
+_NO_KEY: Final = 401
 _TOO_MANY: Final = 429
 
 
@@ -58,19 +59,24 @@ class Client:
     """Talks to one gateway; used as ``async with Client(url) as client``.
 
     Every method raises StackError where the gateway cannot be reached or is not able to serve, and
-    UsageError where it refuses what was asked, with its own words.
+    UsageError where it refuses what was asked, with its own words.  `api_key` is for a gateway that asks
+    for one.
     """
 
     def __init__(
         self,
         url: str,
         *,
+        api_key: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         come_back_s: float = _COME_BACK_S,
     ) -> None:
         self.url = url.rstrip("/")
         self._come_back_s = come_back_s
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=_ANSWER_S, transport=transport)
+        headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+        self._http = httpx.AsyncClient(
+            base_url=self.url, timeout=_ANSWER_S, transport=transport, headers=headers
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -286,6 +292,9 @@ def _refusal(answer: httpx.Response) -> PodiumError:
     except (msgspec.DecodeError, msgspec.ValidationError):
         problem = _Problem()
     words = problem.detail or answer.reason_phrase
+    if answer.status_code == _NO_KEY:
+        hint = "Set PODIUM_API_KEY; `podium keys create`, beside the gateway's NATS, makes a key."
+        return UsageError(f"The gateway refused: {words}", hint=hint)
     if answer.status_code in _REFUSED:
         return UsageError(f"The gateway refused: {words}")
     if answer.status_code == _TOO_MANY:

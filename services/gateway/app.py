@@ -10,8 +10,11 @@ from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.router import Router
 
 from services.gateway import problems
+from services.gateway.access import OPEN, caller_of, gate
 from services.gateway.request_log import RequestLog
 from services.gateway.routes import (
     board,
@@ -23,6 +26,7 @@ from services.gateway.routes import (
     logs,
     metrics,
     page,
+    session,
     stats,
     submit,
 )
@@ -60,7 +64,9 @@ def create_app(parts: Parts) -> Litestar:
             files.file,
             logs.lines,
             stats.stats,
-            metrics.metrics,
+            metrics.handler(is_open=parts.settings.metrics_open),
+            session.begin,
+            session.end,
             contracts.document,
             contracts.schema,
             health.live,
@@ -68,24 +74,36 @@ def create_app(parts: Parts) -> Litestar:
             page.index,
             page.part,
         ],
-        dependencies={"parts": Provide(lambda: parts, sync_to_thread=False, use_cache=True)},
+        dependencies={
+            "parts": Provide(lambda: parts, sync_to_thread=False, use_cache=True),
+            "caller": Provide(caller_of, sync_to_thread=False),
+        },
+        middleware=[gate(parts)],
         stores={"rate_limit": parts.counts},
         plugins=[problems.plugin()],
         lifespan=[lifespan],
         request_max_body_size=_BODY_BYTES_MAX,
         cors_config=_cors(parts.settings.cors_origins),
         logging_config=None,
-        openapi_config=OpenAPIConfig(
-            title="Podium",
-            version=_VERSION,
-            description=_DESCRIPTION,
-            use_handler_docstrings=True,
-            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
-        ),
+        openapi_config=_openapi(keys_required=parts.settings.keys_required),
     )
     # Outside of Litestar's router, so that unknown paths and refused methods pass through it too.
     app.asgi_handler = RequestLog(app.asgi_handler, parts.metrics.answered)
     return app
+
+
+def _openapi(*, keys_required: bool) -> OpenAPIConfig:
+    scheme = SecurityScheme(type="http", scheme="bearer", description="An API key, `pk_…`.")
+    return OpenAPIConfig(
+        title="Podium",
+        version=_VERSION,
+        description=_DESCRIPTION,
+        use_handler_docstrings=True,
+        render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+        openapi_router=Router(path="/schema", route_handlers=[], opt=OPEN, include_in_schema=False),
+        components=Components(security_schemes={"api_key": scheme}) if keys_required else Components(),
+        security=[{"api_key": []}] if keys_required else None,
+    )
 
 
 def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
@@ -95,6 +113,13 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
     return CORSConfig(
         allow_origins=list(origins),
         allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=["Content-Type", "Idempotency-Key", "Last-Event-ID", "If-None-Match", "Range"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "Last-Event-ID",
+            "If-None-Match",
+            "Range",
+        ],
         expose_headers=["Location", "Idempotency-Replayed", "Retry-After", "ETag", "Content-Range"],
     )

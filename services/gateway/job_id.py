@@ -27,9 +27,13 @@ def new_job_id() -> str:
     return str(uuid7(unix_ms=time.time_ns() // 1_000_000, random=secrets.randbits(_RANDOM_BITS)))
 
 
-def keyed_job_id(key: str) -> str:
-    """The one id of all requests with that idempotency key: a hash of it, for ever the same."""
-    digest = hashlib.sha256(b"podium job by idempotency key\0" + key.encode()).digest()
+def keyed_job_id(key: str, *, owner: str | None = None) -> str:
+    """The one id of all requests of an owner with that idempotency key: a hash of both, for ever the same.
+
+    `owner` is the id of an API key, None where nobody is asked for one.
+    """
+    of = b"" if owner is None else f" of {owner}".encode()
+    digest = hashlib.sha256(b"podium job by idempotency key" + of + b"\0" + key.encode()).digest()
     number = int.from_bytes(digest[:16])
     number = number & ~(0xF << 76) | 0x8 << 76
     return str(UUID(int=number & ~(0b11 << 62) | 0b10 << 62))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ONE: Final = "SELECT metadata FROM jobs WHERE job_id = $1"
 _PAGE: Final = "SELECT metadata FROM jobs {} ORDER BY created_at DESC, job_id DESC LIMIT $1"
 _CONDITIONS: Final = {
+    "owner": "owner = {}",
     "before": "(created_at, job_id) < (SELECT created_at, job_id FROM jobs WHERE job_id = {}::uuid)",
     "status": "status = {}",
     "competition": "competition_name = {}",
@@ -29,6 +30,9 @@ _CONDITIONS: Final = {
     "until": "created_at < {}",
 }
 """What each field of a `Wanted` asks of a row."""
+
+_IS_THEIRS: Final = "EXISTS (SELECT FROM jobs WHERE job_id = {before}::uuid AND owner = {owner})"
+"""A page after a job of somebody else's is as empty as one after no job at all."""
 
 _CHECKPOINT: Final = (
     "SELECT coalesce(max(sequence), 0) AS sequence FROM projection_checkpoint WHERE name = 'jobs'"
@@ -49,10 +53,11 @@ class TableError(Exception):
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Which jobs are asked for: what is None does not matter.
 
-    `before` is the id of a job: only older ones; `since` (included) and `until` (left out) bound
-    `created_at`.
+    `owner` is the id of the API key that a job was asked for with; `before` is the id of a job: only older
+    ones; `since` (included) and `until` (left out) bound `created_at`.
     """
 
+    owner: str | None = None
     before: str | None = None
     status: JobStatus | None = None
     competition: str | None = None
@@ -106,13 +111,14 @@ class JobsTable:
         sequence: int = (await self._fetch(_CHECKPOINT))[0]["sequence"]
         return sequence
 
-    async def stats(self, *, now: datetime) -> Stats:
-        """All jobs as a whole.
+    async def stats(self, *, now: datetime, owner: str | None) -> Stats:
+        """All jobs of an owner as a whole; those of everybody where `owner` is None.
 
         Raises:
             TableError: no answer within five seconds.
         """
-        rows = await self._fetch(statistics.ALL, now, within_s=_STATISTICS_S)
+        query, more = (statistics.ALL, ()) if owner is None else (statistics.OF_OWNER, (owner,))
+        rows = await self._fetch(query, now, *more, within_s=_STATISTICS_S)
         return statistics.stats_of(rows[0], now=now)
 
     async def busy(self, *, now: datetime) -> Busy:
@@ -147,7 +153,10 @@ def _page_query(wanted: Wanted) -> tuple[str, list[Any]]:
     A plan for "no matter which, or this one" could use no index.
     """
     given = {name: value for name, value in asdict(wanted).items() if value is not None}
-    conditions = [_CONDITIONS[name].format(f"${place}") for place, name in enumerate(given, start=2)]
+    places = {name: f"${place}" for place, name in enumerate(given, start=2)}
+    conditions = [_CONDITIONS[name].format(place) for name, place in places.items()]
+    if "owner" in places and "before" in places:
+        conditions.append(_IS_THEIRS.format(before=places["before"], owner=places["owner"]))
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     return _PAGE.format(where), list(given.values())
 

@@ -7,12 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
 
 from events import subjects
+from events.catalogue import JobRequested, UnreadableEventError, decode
 from events.jetstream import JetStreamLog, ensure_stream
 from events.log import UnavailableError
 from services.artifacts import ArtifactStore, ensure_bucket
 from services.broker import connect, insist
+from services.key_store import KeyStore, ensure_key_bucket
 from services.logstream import LogLines
 
 if TYPE_CHECKING:
@@ -40,13 +43,18 @@ class NatsLink:
         self._ready = asyncio.Event()
 
     async def open(self) -> None:
-        """Connect and make stream and bucket, trying until all of it has worked."""
+        """Connect and make stream and buckets, trying until all of it has worked."""
         self._connection = await connect(self._url, name=self._source)
         js = self._connection.jetstream()
         await insist(partial(ensure_stream, js, replicas=self._replicas))
         await insist(partial(ensure_bucket, js, replicas=self._replicas))
+        await insist(partial(ensure_key_bucket, js, replicas=self._replicas))
         self._log = JetStreamLog(self._connection, source=self._source)
         self._ready.set()
+
+    async def there(self) -> None:
+        """Return once it was opened; it may be away again by then."""
+        await self._ready.wait()
 
     async def on_heartbeat(self, heard: Callable[[bytes], None]) -> None:
         """Hand each executor's heartbeats over from now on, after outages too; the link is open."""
@@ -68,6 +76,25 @@ class NatsLink:
     async def read_job(self, job_id: str) -> list[Recorded]:
         """See `events.log.Log.read_job`."""
         return await self._there()[1].read_job(job_id)
+
+    async def request_of(self, job_id: str) -> JobRequested | None:
+        """What a job began with; None where there is no such job, or its request cannot be read.
+
+        Raises:
+            UnavailableError: the server is away or does not answer.
+        """
+        js = self._there()[0].jetstream(timeout=_ANSWER_S)
+        try:
+            found = await js.get_last_msg(subjects.STREAM, f"jobs.{job_id}.{JobRequested.__name__}")
+        except NotFoundError:
+            return None
+        except (NatsError, TimeoutError, OSError) as error:
+            raise UnavailableError(f"JetStream does not answer: {error!r}") from error
+        try:
+            event = decode(found.data or b"")
+        except UnreadableEventError:
+            return None
+        return event if isinstance(event, JobRequested) else None
 
     async def follow(self, *, after: int) -> AsyncIterator[Batch]:
         """See `events.log.Log.follow`; begins once the server is there."""
@@ -97,6 +124,14 @@ class NatsLink:
             ArtifactError: see `services.artifacts.ArtifactStore.get`.
         """
         return await ArtifactStore(self._there()[0].jetstream()).get(artifact)
+
+    def keys(self) -> KeyStore:
+        """The API keys.
+
+        Raises:
+            UnavailableError: the server is away.
+        """
+        return KeyStore(self._there()[0])
 
     def log_lines(self) -> LogLines:
         """The log lines of jobs.

@@ -16,15 +16,19 @@ from events.log import UnavailableError
 from services.gateway.executors import Executors
 from services.gateway.hub import Hub
 from services.gateway.jobs_table import JobsTable
+from services.gateway.keyring import Keyring
 from services.gateway.limits import RedisOrMemory
 from services.gateway.link import NatsLink
 from services.gateway.metrics import Metrics
+from services.gateway.owners import Owners
+from services.running import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from litestar.stores.base import Store
 
+    from events.recorded import Recorded
     from services.gateway.settings import Settings
 
 _FOLLOW_AGAIN_S: Final = 0.5
@@ -46,7 +50,9 @@ class Parts:
         self.table = JobsTable(settings.database_url)
         self.metrics = Metrics()
         self.executors = Executors(time.monotonic)
-        self.hub = Hub(self.link, last_sequence=self.link.last_sequence, observe=self.metrics.events.observe)
+        self.keyring = Keyring(self.link.keys, utc_now)
+        self.owners = Owners(self.link, self.table)
+        self.hub = Hub(self.link, last_sequence=self.link.last_sequence, observe=self._observe)
         self.redis = RedisOrMemory(settings.redis_url) if settings.redis_url else None
         self.counts: Store = self.redis or MemoryStore()
 
@@ -54,19 +60,35 @@ class Parts:
     async def running(self) -> AsyncIterator[None]:
         """Everything open; the connection to NATS is made in the background, whenever that may be."""
         await self.table.open()
+        if self.settings.is_open_to_all:
+            _log.warning(
+                "open_to_all", host=self.settings.host, meaning="whoever reaches it may do everything"
+            )
         following = asyncio.create_task(self._follow(), name="follow")
         following.add_done_callback(self._followed)
+        tasks = {following}
+        if self.settings.keys_required:
+            tasks.add(asyncio.create_task(self._follow_keys(), name="keys"))
         try:
             yield
         finally:
             self.hub.close()
-            following.cancel()
+            for task in tasks:
+                task.cancel()
             # With a limit: on Python 3.11 a cancellation can get lost inside the NATS client.
-            await asyncio.wait({following}, timeout=_STOP_S)
+            await asyncio.wait(tasks, timeout=_STOP_S)
             await self.link.close()
             await self.table.close()
             if self.redis is not None:
                 await self.redis.close()
+
+    def _observe(self, record: Recorded) -> None:
+        self.metrics.events.observe(record)
+        self.owners.learn(record)
+
+    async def _follow_keys(self) -> None:
+        await self.link.there()
+        await self.keyring.run()
 
     def _followed(self, task: asyncio.Task[None]) -> None:
         """A follower never ends by itself: should a bug end it, streams must not go on in silence."""

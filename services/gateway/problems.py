@@ -28,7 +28,7 @@ _DETAILS: Final = {
     HTTPStatus.NOT_FOUND: "Nothing is served at this path.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This path does not answer to that method; see Allow.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than this server takes.",
-    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests from this address; see Retry-After (in seconds).",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests from this client; see Retry-After (in seconds).",
 }
 
 _log = structlog.get_logger(__name__)
@@ -144,6 +144,13 @@ def documented(*statuses: HTTPStatus) -> dict[int, ResponseSpec]:
         )
         for status in statuses
     }
+
+
+def protected(*statuses: HTTPStatus) -> dict[int, ResponseSpec]:
+    """For the OpenAPI document: those of a route that wants an API key, beside others of its own."""
+    return documented(
+        HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE, *statuses
+    )
 
 
 def plugin() -> ProblemDetailsPlugin:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,7 +27,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `submits_per_minute` holds for one client address (0: no limit); `competitions_dir` holds a folder
     ``<slug>/public`` for each ``local:<slug>``; `attempt_limit_s` is the executors' own limit, the most
     that a job may ask for; pages of `cors_origins` may use the interface from a browser.  One that is
-    `read_only` shows a log and appends nothing to it.
+    `read_only` shows a log and appends nothing to it.  With `keys_required` nothing is shown or done
+    without an API key; `metrics_open` leaves the metrics out of that.
     """
 
     nats_url: str
@@ -40,6 +42,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     attempt_limit_s: int = 7200
     read_only: bool = False
     cors_origins: tuple[str, ...] = ()
+    keys_required: bool = False
+    metrics_open: bool = False
+
+    @property
+    def is_open_to_all(self) -> bool:
+        """Whoever reaches this machine may do everything."""
+        return not self.keys_required and not _is_loopback(self.host)
 
 
 def read(variables: Mapping[str, str]) -> Settings:
@@ -50,6 +59,7 @@ def read(variables: Mapping[str, str]) -> Settings:
     """
     env = Environment(variables)
     redis_url = env.optional("REDIS_URL")
+    host = env.text("PODIUM_HOST", "127.0.0.1")
     port = env.integer("PODIUM_PORT", 8080, at_least=1)
     if port > _PORT_MAX:
         raise SettingError(f"PODIUM_PORT should be at most {_PORT_MAX}, not {port}")
@@ -57,7 +67,7 @@ def read(variables: Mapping[str, str]) -> Settings:
         nats_url=_url("NATS_URL", env.text("NATS_URL"), _NATS),
         database_url=_url("DATABASE_URL", env.text("DATABASE_URL"), _POSTGRES),
         redis_url=None if redis_url is None else _url("REDIS_URL", redis_url, _REDIS),
-        host=env.text("PODIUM_HOST", "127.0.0.1"),
+        host=host,
         port=port,
         competitions_dir=_folder("PODIUM_COMPETITIONS_DIR", env.optional("PODIUM_COMPETITIONS_DIR")),
         submits_per_minute=env.integer("PODIUM_SUBMITS_PER_MINUTE", 10),
@@ -65,6 +75,8 @@ def read(variables: Mapping[str, str]) -> Settings:
         attempt_limit_s=int(env.number("PODIUM_ATTEMPT_LIMIT_S", 7200, at_least=1)),
         read_only=_flag("PODIUM_READ_ONLY", env.text("PODIUM_READ_ONLY", "0")),
         cors_origins=_origins("PODIUM_CORS_ORIGINS", env.optional("PODIUM_CORS_ORIGINS")),
+        keys_required=_keys_required("PODIUM_API_KEYS", env.optional("PODIUM_API_KEYS"), host),
+        metrics_open=_flag("PODIUM_METRICS_OPEN", env.text("PODIUM_METRICS_OPEN", "0")),
     )
 
 
@@ -73,6 +85,22 @@ def _url(name: str, value: str, schemes: tuple[str, ...]) -> str:
     if not value.lower().startswith(schemes):
         raise SettingError(f"{name} should start with {schemes[0]}")
     return value
+
+
+def _keys_required(name: str, value: str | None, host: str) -> bool:
+    """Without a word about it, keys are needed where others than this machine can reach the gateway."""
+    if value is None:
+        return not _is_loopback(host)
+    if value not in {"required", "off"}:
+        raise SettingError(f"{name} should be required or off, not {value!r}")
+    return value == "required"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _flag(name: str, value: str) -> bool:

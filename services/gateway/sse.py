@@ -5,14 +5,16 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from events.catalogue import JobCancelled, JobFailed, JobSucceeded
+from events.log import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from events.recorded import Recorded
     from services.gateway.hub import Subscription
@@ -88,18 +90,33 @@ async def frames(
 
 
 async def frames_of_all(
-    opening: Sequence[bytes], live: Subscription, *, after: int, ping_s: float = PING_S
+    opening: Sequence[bytes],
+    live: Subscription,
+    *,
+    after: int,
+    shows: Callable[[Recorded], Awaitable[bool]],
+    ping_s: float = PING_S,
 ) -> AsyncIterator[bytes]:
-    """`opening`, which tells of everything up to `after`, and then every event of every job, for ever."""
+    """`opening`, which tells of everything up to `after`, and then every event that `shows`, for ever."""
     yield RETRY
     for chunk in opening:
         yield chunk
+    clock = asyncio.get_running_loop().time
+    silent_since = clock()
     while True:
         taken = await live.take(wait_s=ping_s)
-        if taken is None:
-            yield PING
-        elif isinstance(taken, str):
+        if isinstance(taken, str):
             yield CUT_OFF if taken == "cut_off" else CLOSING
             return
-        elif taken.sequence > after:
+        try:
+            is_shown = taken is not None and taken.sequence > after and await shows(taken)
+        except UnavailableError:
+            yield CLOSING
+            return
+        # What is kept from a reader must not keep its pings away too.
+        if taken is not None and is_shown:
+            silent_since = clock()
             yield frame(taken)
+        elif taken is None or clock() - silent_since >= ping_s:
+            silent_since = clock()
+            yield PING

@@ -16,21 +16,21 @@ _LIVE: Final = """
            count(*) FILTER (WHERE status = 'retrying') AS retrying,
            extract(epoch FROM $1::timestamptz - min(created_at) FILTER (WHERE status = 'queued'))::float8
                AS oldest_queued_s
-    FROM jobs WHERE status IN ('queued', 'running', 'retrying')
+    FROM {jobs} WHERE status IN ('queued', 'running', 'retrying')
 """
 _ENDED: Final = """
     SELECT count(*) FILTER (WHERE status = 'success') AS success,
            count(*) FILTER (WHERE status = 'failed') AS failed,
            count(*) FILTER (WHERE status = 'cancelled') AS cancelled,
            count(*) FILTER (WHERE completed_at > $1 - interval '1 hour') AS ended_last_hour
-    FROM jobs WHERE completed_at > $1 - interval '24 hours'
+    FROM {jobs} WHERE completed_at > $1 - interval '24 hours'
 """
 _WAITED: Final = """
     SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY waited_s) AS p50,
            percentile_cont(0.95) WITHIN GROUP (ORDER BY waited_s) AS p95
     FROM (
         SELECT extract(epoch FROM started_at - created_at)::float8 AS waited_s
-        FROM jobs WHERE started_at > $1 - interval '24 hours'
+        FROM {jobs} WHERE started_at > $1 - interval '24 hours'
     ) AS first_starts
 """
 _SPENT: Final = """
@@ -38,16 +38,21 @@ _SPENT: Final = """
            coalesce(sum(dollars) FILTER (WHERE began > $1 - interval '24 hours'), 0) AS dollars_last_day
     FROM (
         SELECT (held ->> 'dollars')::float8 AS dollars, (held ->> 'started_at')::timestamptz AS began
-        FROM jobs, jsonb_array_elements(metadata -> 'attempts') AS held
+        FROM {jobs}, jsonb_array_elements(metadata -> 'attempts') AS held
     ) AS attempts
 """
-BUSY: Final = _LIVE
-"""A `Busy`, as one row; $1 is now.  Quick at any number of jobs that have ended."""
-
-ALL: Final = (
+_WHOLE: Final = (
     f"SELECT * FROM ({_LIVE}) AS live, ({_ENDED}) AS ended, ({_WAITED}) AS waited, ({_SPENT}) AS spent"  # noqa: S608
 )
+
+BUSY: Final = _LIVE.format(jobs="jobs")
+"""A `Busy`, as one row; $1 is now.  Quick at any number of jobs that have ended."""
+
+ALL: Final = _WHOLE.format(jobs="jobs")
 """Everything of a `Stats`, as one row and of one moment; $1 is now.  Reads every row."""
+
+OF_OWNER: Final = _WHOLE.format(jobs="(SELECT * FROM jobs WHERE owner = $2) AS jobs")
+"""The same over the jobs of an owner, $2."""
 
 
 class Busy(msgspec.Struct, frozen=True, kw_only=True):

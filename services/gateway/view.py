@@ -52,7 +52,7 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything there is to know of a job.
+    """Everything there is to know of a job; `owner` is the id of the API key that it was asked for with.
 
     `attempt` is the number of the latest attempt (0 before the first), whose stages and models follow;
     `stage` is the one it is in.  `score` and `fold_scores` are the competition's `metric` over
@@ -69,6 +69,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     submitter: str | None
     time_limit_s: int | None
     tags: tuple[str, ...]
+    owner: str | None
     status: JobStatus
     cancel_requested: bool
     created_at: datetime
@@ -147,6 +148,7 @@ def view_of(job: Job) -> JobView:
         submitter=job.submitter,
         time_limit_s=job.time_limit_s,
         tags=job.tags,
+        owner=job.owner,
         status=job.status,
         cancel_requested=job.cancel_requested,
         created_at=job.created_at,

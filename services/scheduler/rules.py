@@ -48,8 +48,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     `retry_delays_s[n]` is the wait before the retry after attempt n + 1; there are as many retries as
     delays.  With `retry_jitter` "full" a wait is of any length up to that, each as likely as the other:
-    jobs that failed together do not come back together.  Of one submitter at most
-    `submitter_running_max` attempts run at once (None: as many as there are places).  An executor that
+    jobs that failed together do not come back together.  Of one submitter (the
+    owner of its API key; where there is none, whom the request names) at most `submitter_running_max`
+    attempts run at once (None: as many as there are places).  An executor that
     is silent for longer than `lease_s` has lost its attempts.
     """
 
@@ -94,12 +95,19 @@ def decide(
 
 def _within_caps(ready: Iterable[Job], active: Iterable[Job], rules: Rules) -> Iterator[Job]:
     """The ready jobs but those whose submitter has all that it may have; others pass them by."""
-    running = Counter(job.submitter for job in active)
+    running = Counter(_submitter_of(job) for job in active)
     for job in ready:
-        most = rules.submitter_running_max
-        if job.submitter is None or most is None or running[job.submitter] < most:
-            running[job.submitter] += 1
+        most, submitter = rules.submitter_running_max, _submitter_of(job)
+        if submitter is None or most is None or running[submitter] < most:
+            running[submitter] += 1
             yield job
+
+
+def _submitter_of(job: Job) -> tuple[str, str] | None:
+    """Who asked for it: whose key it was counts before what the request says, which anybody may say."""
+    if job.owner is not None:
+        return "key", job.owner
+    return None if job.submitter is None else ("named", job.submitter)
 
 
 def _is_ready(job: Job, now: datetime) -> bool:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from events import catalogue as ev
 from tests.integration.gateway_serving import Gateway, migrated, project, requested, serving, started
@@ -27,9 +28,9 @@ STEPS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/."
 HEADERS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=12)
 
 
-async def ended_job(gateway: Gateway) -> str:
+async def ended_job(gateway: Gateway, *, owner: str | None = None) -> str:
     """A job that has left a file."""
-    event = requested()
+    event = replace(requested(), owner=owner)
     job_id = event.job_id
     await gateway.write(event)
     csv = await gateway.files.put(job_id=job_id, attempt=1, name="submission.csv", data=b"id,y\n1,2\n")

@@ -3,6 +3,7 @@
 import { ApiError, cancel, submit } from "./api.js";
 import { h, put } from "./dom.js";
 import { hasEnded } from "./fold.js";
+import { isSignedIn } from "./session.js";
 
 const SAID_MS = 2500;
 
@@ -56,7 +57,8 @@ function requestOf(job) {
 /** The request as a shell takes it: a quote inside the quotes ends them, escapes one, and begins again. */
 function curlOf(job) {
   const body = JSON.stringify(requestOf(job)).replaceAll("'", "'\\''");
-  return `curl -X POST '${location.origin}/run' -H 'Content-Type: application/json' -d '${body}'`;
+  const key = isSignedIn() ? ' -H "Authorization: Bearer $PODIUM_API_KEY"' : "";
+  return `curl -X POST '${location.origin}/run'${key} -H 'Content-Type: application/json' -d '${body}'`;
 }
 
 /** Whether the text is on the clipboard; a browser refuses it outside of https and this machine. */

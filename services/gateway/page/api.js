@@ -1,5 +1,10 @@
 // Requests to the gateway; every error is an ApiError that says what a person can read, by field where it can.
 
+import { authorization } from "./session.js";
+
+/** Dispatched at the window where a request was refused for want of an API key. */
+export const KEY_WANTED = "podium:key-wanted";
+
 export class ApiError extends Error {
   /** `fields` are {field, message}; `status` is 0 where no answer came. */
   constructor(message, { status = 0, fields = [] } = {}) {
@@ -26,12 +31,13 @@ export function list({ before = null, status: of = null } = {}) {
 async function call(path, options = {}) {
   let answer;
   try {
-    answer = await fetch(path, options);
+    answer = await fetch(path, { ...options, headers: { ...options.headers, ...authorization() } });
   } catch (error) {
     if (error instanceof TypeError) throw new ApiError("The server does not answer. Is it running?");
     throw error;
   }
   if (answer.ok) return answer.json();
+  if (answer.status === 401) window.dispatchEvent(new Event(KEY_WANTED));
   throw await problem(answer);
 }
 

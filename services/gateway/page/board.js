@@ -130,10 +130,11 @@ export class Board {
     const generation = this.#generation;
     try {
       const job = await status(jobId);
-      if (generation === this.#generation) this.#jobs.set(jobId, job);
+      if (generation !== this.#generation) return;
+      this.#jobs.set(jobId, job);
       this.#arrange();
     } catch (error) {
-      this.#failed(error, () => this.#loadAgain());
+      if (generation === this.#generation) this.#failed(error, () => this.#loadAgain());
     }
   }
 

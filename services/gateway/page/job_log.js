@@ -2,12 +2,13 @@
 
 import { h } from "./dom.js";
 import { clock } from "./format.js";
+import { ready } from "./session.js";
 
 const LINES_MAX = 2000;
 const AGAIN_MS = 2000;
 
 export class LogView {
-  #jobId; #source = null; #again = null; #last = [0, 0];
+  #jobId; #source = null; #again = null; #last = [0, 0]; #turn = 0;
   #lines = h("ol", { class: "log" });
   #scroll = h("div", { class: "scroll tall", tabindex: "0", role: "log", "aria-label": "Log" }, this.#lines);
   #empty = h("p", { class: "quiet" }, "No lines yet.");
@@ -20,13 +21,17 @@ export class LogView {
   }
 
   close() {
+    this.#turn += 1;
     clearTimeout(this.#again);
     this.#source?.close();
     this.#source = null;
   }
 
-  #open() {
+  async #open() {
     this.close();
+    const turn = this.#turn;
+    await ready();
+    if (turn !== this.#turn) return;
     const source = new EventSource(`/jobs/${this.#jobId}/logs?follow=true`);
     this.#source = source;
     source.addEventListener("line", ({ data }) => this.#add(JSON.parse(data)));

@@ -1,6 +1,7 @@
 // Server-sent events that outlive everything: a restarted gateway, a lost network, a laptop that slept.
 
 import { EVENT_TYPES } from "./fold.js";
+import { ready } from "./session.js";
 
 const AGAIN_MS = 2000;
 const WATCH_MS = 5000;
@@ -14,7 +15,7 @@ const HIDDEN_MS = 20000;
  * looks at, because a browser has only six to a server.
  */
 export class Stream {
-  #path; #last; #onEvent; #onState; #onReset; #source = null; #again = null; #hide = null; #watch; #ticked; #closed = false;
+  #path; #last; #onEvent; #onState; #onReset; #source = null; #again = null; #hide = null; #watch; #ticked; #closed = false; #turn = 0;
 
   constructor(path, { after, onEvent, onState, onReset = () => {} }) {
     this.#path = path;
@@ -38,7 +39,10 @@ export class Stream {
     this.#drop();
   }
 
-  #open() {
+  async #open() {
+    const turn = (this.#turn += 1);
+    await ready();
+    if (this.#closed || turn !== this.#turn) return;
     const source = new EventSource(`${this.#path}?after=${this.#last}`);
     this.#source = source;
     source.addEventListener("open", () => this.#onState("live"));
@@ -63,6 +67,7 @@ export class Stream {
   }
 
   #drop() {
+    this.#turn += 1;
     clearTimeout(this.#again);
     this.#source?.close();
     this.#source = null;

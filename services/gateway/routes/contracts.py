@@ -11,12 +11,19 @@ from litestar.params import FromPath
 
 from events.catalogue import EVENT_TYPES
 from events.contracts import asyncapi, event_schema
+from services.gateway.access import NO_KEY, OPEN
 from services.gateway.problems import Problem, documented
 
 _KINDS: Final = {f"{kind.__name__}.json": kind for kind in EVENT_TYPES}
 
 
-@get("/asyncapi.json", summary="The events as AsyncAPI", media_type="application/json")
+@get(
+    "/asyncapi.json",
+    summary="The events as AsyncAPI",
+    media_type="application/json",
+    opt=OPEN,
+    security=NO_KEY,
+)
 async def document() -> dict[str, Any]:
     """Every event that is sent over NATS, as an AsyncAPI 3.0 document."""
     return asyncapi()
@@ -26,6 +33,8 @@ async def document() -> dict[str, Any]:
     "/schemas/{name:str}",
     summary="The JSON Schema of an event",
     media_type="application/schema+json",
+    opt=OPEN,
+    security=NO_KEY,
     responses=documented(HTTPStatus.NOT_FOUND),
 )
 async def schema(name: FromPath[str]) -> Response[dict[str, Any]]:

@@ -14,9 +14,10 @@ from litestar.response import Stream
 
 from events.lines import told_line
 from events.recorded import Recorded
+from services.gateway.access import asks
 from services.gateway.lookup import checked_id
 from services.gateway.parts import GivenParts, Parts
-from services.gateway.problems import documented, no_such_job
+from services.gateway.problems import no_such_job, protected
 from services.gateway.sse import HEADERS, frames, is_last, up_to_last
 
 
@@ -24,11 +25,12 @@ from services.gateway.sse import HEADERS, frames, is_last, up_to_last
     "/jobs/{job_id:str}/events",
     summary="Watch a job",
     media_type="text/event-stream",
+    opt=asks("read"),
     responses={
         HTTPStatus.NO_CONTENT: ResponseSpec(
             data_container=None, description="The job has ended and all its events were seen."
         ),
-        **documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
+        **protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
     },
 )
 async def stream(
@@ -79,7 +81,8 @@ async def _records(parts: Parts, job_id: str) -> list[Recorded]:
     "/jobs/{job_id:str}/log",
     summary="Read a job's log",
     media_type="application/x-ndjson",
-    responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
+    opt=asks("read"),
+    responses=protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
 async def history(job_id: FromPath[str], parts: GivenParts) -> Response[bytes]:
     """All events of a job so far, one JSON object a line, those that came too late to count included.

@@ -13,6 +13,7 @@ from litestar.params import FromPath, HeaderParameter
 
 from events.catalogue import Artifact
 from services.artifacts import ArtifactError, ArtifactGoneError
+from services.gateway.access import asks
 from services.gateway.file_headers import (
     MEDIA_TYPES,
     RangeError,
@@ -25,7 +26,7 @@ from services.gateway.file_headers import (
 from services.gateway.lookup import checked_id, find_job
 from services.gateway.media_types import also
 from services.gateway.parts import GivenParts, Parts
-from services.gateway.problems import Problem, documented, unavailable
+from services.gateway.problems import Problem, protected, unavailable
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +35,7 @@ _log = structlog.get_logger(__name__)
     "/jobs/{job_id:str}/files/{name:str}",
     summary="Fetch a file",
     media_type="application/octet-stream",
+    opt=asks("read"),
     operation_class=also(MEDIA_TYPES, statuses=(HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT)),
     responses={
         HTTPStatus.NOT_MODIFIED: ResponseSpec(data_container=None, description="You have it already."),
@@ -42,12 +44,11 @@ _log = structlog.get_logger(__name__)
             description="The part asked for.",
             media_type="application/octet-stream",
         ),
-        **documented(
+        **protected(
             HTTPStatus.BAD_REQUEST,
             HTTPStatus.NOT_FOUND,
             HTTPStatus.GONE,
             HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-            HTTPStatus.SERVICE_UNAVAILABLE,
         ),
     },
 )

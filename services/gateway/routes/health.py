@@ -11,6 +11,7 @@ import msgspec
 from litestar import get
 
 from events.log import UnavailableError
+from services.gateway.access import NO_KEY, OPEN
 from services.gateway.jobs_table import TableError
 from services.gateway.parts import GivenParts, Parts
 from services.gateway.problems import Problem, documented
@@ -29,6 +30,7 @@ ENDPOINTS: Final = {
     "GET /jobs/{job_id}/files/{name}": "fetch a file that a job made",
     "GET /stats": "show statistics",
     "GET /metrics": "show metrics (Prometheus)",
+    "POST /session": "let this browser read with an API key",
     "GET /health/live": "is the process up",
     "GET /health/ready": "can it take jobs",
     "GET /schema": "this interface as OpenAPI",
@@ -45,13 +47,19 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     redis: State
 
 
-@get("/health/live", summary="Is the process up")
+@get("/health/live", summary="Is the process up", opt=OPEN, security=NO_KEY)
 async def live() -> dict[str, str]:
     """Answers as long as the process does."""
     return {"status": "up"}
 
 
-@get("/health/ready", summary="Can it take jobs", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
+@get(
+    "/health/ready",
+    summary="Can it take jobs",
+    opt=OPEN,
+    security=NO_KEY,
+    responses=documented(HTTPStatus.SERVICE_UNAVAILABLE),
+)
 async def ready(parts: GivenParts) -> Readiness:
     """The state of each server; 503 only where NATS is away, with the same states in `checks`."""
     nats, postgres, redis = await asyncio.gather(_nats(parts), _postgres(parts), _redis(parts))

@@ -12,11 +12,12 @@ from litestar import delete, get
 from litestar.params import FromPath, QueryParameter
 
 from events.job import JobStatus
+from services.gateway.access import GivenCaller, asks
 from services.gateway.cancel import request_cancel
 from services.gateway.jobs_table import TableError, Wanted
 from services.gateway.lookup import checked_id, find_job, job_at
 from services.gateway.parts import GivenParts
-from services.gateway.problems import FieldError, Problem, documented, read_only, unavailable
+from services.gateway.problems import FieldError, Problem, protected, read_only, unavailable
 from services.gateway.view import TAG_PATTERN, JobPage, JobView, summary_of, view_of
 
 _SLUG_PATTERN: Final = "^[A-Za-z0-9-]{1,100}$"
@@ -25,7 +26,8 @@ _SLUG_PATTERN: Final = "^[A-Za-z0-9-]{1,100}$"
 @get(
     ["/status/{job_id:str}", "/jobs/{job_id:str}"],
     summary="Show a job",
-    responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
+    opt=asks("read"),
+    responses=protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
 async def status(
     job_id: FromPath[str],
@@ -42,10 +44,12 @@ async def status(
 @get(
     "/jobs",
     summary="List jobs",
-    responses=documented(HTTPStatus.BAD_REQUEST, HTTPStatus.SERVICE_UNAVAILABLE),
+    opt=asks("read"),
+    responses=protected(HTTPStatus.BAD_REQUEST),
 )
 async def job_list(
     parts: GivenParts,
+    caller: GivenCaller,
     *,
     limit: Annotated[int, QueryParameter(ge=1, le=100, description="So many at most.")] = 50,
     before: Annotated[
@@ -65,11 +69,12 @@ async def job_list(
         datetime | None, QueryParameter(description="Only jobs made before then (RFC 3339).")
     ] = None,
 ) -> JobPage:
-    """Jobs, the newest first, a page at a time.
+    """Jobs, the newest first, a page at a time; with an API key, those that were asked for with it.
 
     New jobs do not move the pages: the next one begins where this one ended.
     """
     wanted = Wanted(
+        owner=caller.only_of,
         before=checked_id(before) if before else None,
         status=status,
         competition=competition.lower() if competition else None,
@@ -97,13 +102,8 @@ async def job_list(
     "/jobs/{job_id:str}",
     status_code=HTTPStatus.ACCEPTED,
     summary="Cancel a job",
-    responses=documented(
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.FORBIDDEN,
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.CONFLICT,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    ),
+    opt=asks("cancel"),
+    responses=protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
 async def cancel(job_id: FromPath[str], parts: GivenParts) -> JobView:
     """Ask for a job to end.  It ends a little later, as its events will tell; asking twice does no harm."""

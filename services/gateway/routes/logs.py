@@ -13,10 +13,11 @@ from litestar.params import FromPath, HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from services.gateway import log_frames, sse
+from services.gateway.access import asks
 from services.gateway.lookup import checked_id, find_job
 from services.gateway.media_types import also
 from services.gateway.parts import GivenParts
-from services.gateway.problems import documented, unavailable
+from services.gateway.problems import protected, unavailable
 from services.logstream import LogLinesError
 
 # Said as a header, because a `Stream` prefers the media type of its handler to its own.
@@ -31,13 +32,14 @@ _FORMATS = {
     "/jobs/{job_id:str}/logs",
     summary="Read a job's log lines",
     media_type="text/plain",
+    opt=asks("read"),
     operation_class=also(["text/event-stream", "application/x-ndjson"]),
     responses={
         HTTPStatus.NO_CONTENT: ResponseSpec(
             data_container=None,
             description="The job has ended, and a client that comes back has seen it all.",
         ),
-        **documented(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
+        **protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
     },
 )
 async def lines(

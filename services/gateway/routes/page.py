@@ -11,6 +11,7 @@ import msgspec
 from litestar import Response, get
 from litestar.params import FromPath, HeaderParameter
 
+from services.gateway.access import NO_KEY, OPEN
 from services.gateway.problems import Problem, documented
 from services.gateway.routes.health import ENDPOINTS
 
@@ -61,7 +62,7 @@ def _read() -> dict[str, PageFile]:
 _FILES: Final = _read()
 
 
-@get("/", summary="What there is", media_type="application/json")
+@get("/", summary="What there is", media_type="application/json", opt=OPEN, security=NO_KEY)
 async def index(
     accept: Annotated[str, HeaderParameter(name="Accept")] = "",
     if_none_match: Annotated[str | None, HeaderParameter(name="If-None-Match")] = None,
@@ -76,6 +77,8 @@ async def index(
     "/page/{name:str}",
     summary="A part of the page",
     media_type="text/plain",
+    opt=OPEN,
+    security=NO_KEY,
     responses=documented(HTTPStatus.NOT_FOUND),
 )
 async def part(

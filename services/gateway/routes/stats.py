@@ -3,24 +3,24 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from litestar import get
 
+from services.gateway.access import GivenCaller, asks
 from services.gateway.jobs_table import TableError
 from services.gateway.parts import GivenParts
-from services.gateway.problems import documented, unavailable
+from services.gateway.problems import protected, unavailable
 from services.gateway.statistics import Stats
 from services.running import utc_now
 
 
-@get("/stats", summary="Show statistics", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
-async def stats(parts: GivenParts) -> Stats:
+@get("/stats", summary="Show statistics", opt=asks("read"), responses=protected())
+async def stats(parts: GivenParts, caller: GivenCaller) -> Stats:
     """What waits, runs and has ended, how long jobs wait and what they cost; times are in seconds.
 
-    Of the last 24 hours where nothing else is said.
+    Of the last 24 hours where nothing else is said; with an API key, of the jobs that were asked for with
+    it.
     """
     try:
-        return await parts.table.stats(now=utc_now())
+        return await parts.table.stats(now=utc_now(), owner=caller.only_of)
     except TableError as error:
         raise unavailable("The table of jobs does not answer; try again.") from error

@@ -18,11 +18,12 @@ from litestar.params import HeaderParameter, RawBody
 
 from events.catalogue import JobRequested, Priority
 from events.log import JobAt
+from services.gateway.access import GivenCaller, asks, limited_as
 from services.gateway.competition_url import Competition, UrlError, parse
 from services.gateway.idempotency import KEY_PATTERN, request_once
 from services.gateway.job_id import keyed_job_id, new_job_id
 from services.gateway.parts import GivenParts
-from services.gateway.problems import FieldError, Problem, documented, read_only
+from services.gateway.problems import FieldError, Problem, protected, read_only
 from services.gateway.view import TAG_PATTERN, events_url, status_url
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ _Tag = Annotated[str, msgspec.Meta(pattern=TAG_PATTERN.removesuffix("$") + r"\Z"
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to solve, how long an attempt should and may take, how soon it is wanted, and by whom.
 
-    `submitter` is whoever the caller says it is; an operator may cap how many attempts of each run at once.
+    `submitter` is whoever the caller says it is; an operator may cap how many attempts of each run at once,
+    counted by API key where there is one.
     `tags` are words to find the job by.
     """
 
@@ -126,6 +128,7 @@ async def run(
     request: Request[Any, Any, Any],
     body: RawBody,
     parts: GivenParts,
+    caller: GivenCaller,
     idempotency_key: Annotated[
         str | None,
         HeaderParameter(
@@ -138,7 +141,8 @@ async def run(
     """Solve a competition.  202 means that the request is stored and will not be lost.
 
     With an `Idempotency-Key` the same request can be sent again at any time, even after years: the answer
-    names the same job, with `Idempotency-Replayed: true`.  Keys of all clients are in one namespace.
+    names the same job, with `Idempotency-Replayed: true`.  Each API key has a namespace of its own; without
+    API keys all clients share one.
     """
     if parts.settings.read_only:
         raise read_only()
@@ -148,7 +152,8 @@ async def run(
     competition = _competition(asked.kaggle_url, local_allowed=local is not None)
     if competition.source == "local" and local is not None:
         await asyncio.to_thread(_require_local, local, competition.slug)
-    job_id = new_job_id() if idempotency_key is None else keyed_job_id(idempotency_key)
+    owner = caller.key_id
+    job_id = new_job_id() if idempotency_key is None else keyed_job_id(idempotency_key, owner=owner)
     structlog.contextvars.bind_contextvars(job_id=job_id)
     event = JobRequested(
         job_id=job_id,
@@ -160,6 +165,7 @@ async def run(
         submitter=asked.submitter,
         time_limit_s=asked.time_limit_s,
         tags=tuple(dict.fromkeys(asked.tags)),
+        owner=owner,
     )
     headers = {"Location": status_url(job_id)}
     if idempotency_key is None:
@@ -176,23 +182,25 @@ async def run(
 
 
 def handler(submits_per_minute: int) -> HTTPRouteHandler:
-    """``POST /run`` (and its other name, ``POST /jobs``), limited for each client address; 0: no limit."""
-    limit = RateLimitConfig(rate_limit=("minute", submits_per_minute))
+    """``POST /run`` (and its other name, ``POST /jobs``), limited for each API key, or else client address.
+
+    `submits_per_minute` is the limit, 0 stands for none.
+    """
+    limit = RateLimitConfig(rate_limit=("minute", submits_per_minute), identifier_for_request=limited_as)
     return post(
         ["/run", "/jobs"],
         status_code=HTTPStatus.ACCEPTED,
         middleware=[limit.middleware] if submits_per_minute else [],
+        opt=asks("submit"),
         operation_class=_RunOperation,
         summary="Submit a competition",
-        responses=documented(
+        responses=protected(
             HTTPStatus.BAD_REQUEST,
-            HTTPStatus.FORBIDDEN,
             HTTPStatus.NOT_FOUND,
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             HTTPStatus.UNPROCESSABLE_ENTITY,
             HTTPStatus.TOO_MANY_REQUESTS,
-            HTTPStatus.SERVICE_UNAVAILABLE,
         ),
     )(run)
 

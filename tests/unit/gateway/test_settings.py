@@ -29,6 +29,8 @@ def test_everything_set(tmp_path: Path) -> None:
         "PODIUM_NATS_REPLICAS": "3",
         "PODIUM_ATTEMPT_LIMIT_S": "600",
         "PODIUM_CORS_ORIGINS": "https://a.example, http://127.0.0.1:3000",
+        "PODIUM_API_KEYS": "off",
+        "PODIUM_METRICS_OPEN": "1",
     }
     assert read(NEEDED | more) == Settings(
         nats_url="nats://n:4222",
@@ -41,7 +43,31 @@ def test_everything_set(tmp_path: Path) -> None:
         nats_replicas=3,
         attempt_limit_s=600,
         cors_origins=("https://a.example", "http://127.0.0.1:3000"),
+        keys_required=False,
+        metrics_open=True,
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted", "required", "open_to_all"),
+    [
+        ("127.0.0.1", "", False, False),
+        ("127.1.2.3", "", False, False),
+        ("::1", "", False, False),
+        ("localhost", "", False, False),
+        ("0.0.0.0", "", True, False),
+        ("::", "", True, False),
+        ("podium.example", "", True, False),
+        ("10.0.0.7", "off", False, True),
+        ("localhost", "required", True, False),
+        ("localhost", "off", False, False),
+    ],
+)
+def test_keys_are_wanted_where_others_can_reach_the_gateway(
+    host: str, wanted: str, required: bool, open_to_all: bool
+) -> None:
+    found = read(NEEDED | {"PODIUM_HOST": host, "PODIUM_API_KEYS": wanted})
+    assert (found.keys_required, found.is_open_to_all) == (required, open_to_all)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +84,7 @@ def test_everything_set(tmp_path: Path) -> None:
         ("PODIUM_COMPETITIONS_DIR", "/no/such/folder"),
         ("PODIUM_SUBMITS_PER_MINUTE", "-1"),
         ("PODIUM_NATS_REPLICAS", "0"),
+        ("PODIUM_API_KEYS", "yes"),
         ("PODIUM_CORS_ORIGINS", "*"),
         ("PODIUM_CORS_ORIGINS", "https://a.example/"),
         ("PODIUM_CORS_ORIGINS", "https://a.example,"),

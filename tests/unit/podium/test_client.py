@@ -66,6 +66,7 @@ async def test_a_gateway_that_is_away_at_the_start_is_an_error():
 @pytest.mark.parametrize(
     ("status", "error", "words"),
     [
+        (401, UsageError, "There is no job x."),
         (404, UsageError, "There is no job x."),
         (422, UsageError, "There is no job x."),
         (429, PodiumError, "no more requests"),
@@ -80,6 +81,21 @@ async def test_a_refusal_is_told_in_the_gateway_s_words(status: int, error: type
         assert type(caught.value) is error
         with pytest.raises(error):
             await anext(client.events("x"))
+
+
+async def test_a_key_goes_along_with_everything() -> None:
+    seen: list[str | None] = []
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers.get("Authorization"))
+        return httpx.Response(401, json={"detail": "no"})
+
+    async with Client("http://test", api_key="pk_x", transport=httpx.MockTransport(serve)) as client:
+        for ask in (client.status("x"), anext(client.events("x")), anext(client.log_lines("x"))):
+            with pytest.raises(UsageError) as caught:
+                await ask
+            assert "PODIUM_API_KEY" in caught.value.hint
+    assert seen == ["Bearer pk_x"] * 3
 
 
 async def test_a_changed_file_is_not_taken():
