@@ -16,6 +16,9 @@ RUN find /opt/venv -type d -name tests -prune -exec rm -rf {} + \
 COPY events/ /app/events/
 COPY services/ /app/services/
 COPY cli/ /app/cli/
+COPY podium/ /app/podium/
+# The command line reads its version there.
+COPY pyproject.toml /app/
 COPY sql/ /app/sql/
 RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /app
 

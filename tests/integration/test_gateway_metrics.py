@@ -195,7 +195,7 @@ async def test_statistics_count_what_is_in_the_table(database_url: str) -> None:
     table = JobsTable(database_url)
     await table.open()
     try:
-        found = await table.stats(now=NOW)
+        found = await table.stats(now=NOW, owner=None)
     finally:
         await table.close()
     assert found == Stats(
