@@ -58,7 +58,7 @@ bench: $(VENV)/.dev-ready ## measure how fast the parts are
 BUDGETS ?= 60
 COMPETITIONS ?=
 bench-agent: $(VENV)/.dev-ready $(PEERS)/.ready ## score the agent beside AutoML: make bench-agent BUDGETS=60,180
-	@nice $(BIN)/python -m tests.bench.bench_agent --budgets "$(BUDGETS)" --competitions "$(COMPETITIONS)"
+	@$(BIN)/python -m tests.bench.bench_agent --budgets "$(BUDGETS)" --competitions "$(COMPETITIONS)"
 
 chaos: $(VENV)/.dev-ready ## kill and pause every part at random while jobs run, and judge what is left
 	$(BIN)/python -m tests.chaos

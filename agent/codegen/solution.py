@@ -84,7 +84,7 @@ def write_solution(brief: Brief, plan: Plan) -> str:
     literal, choices = _config(brief, plan), _choices(plan)
     kept = _reachable(definitions, _names_in(f"{literal}\n{choices}"))
     used = frozenset().union(*(definition.uses for definition in kept)) | _names_in(choices)
-    clock = "\n".join(definition.source for definition in kept if definition.piece == _CLOCK)
+    clock = "\n\n\n".join(definition.source for definition in kept if definition.piece == _CLOCK)
     parts = [_title(brief), _import_block(imports, used, clock)]
     heading = ""
     for piece, title in _PIECES:

@@ -6,6 +6,7 @@ Pure rules.  The words in a `Plan` that name choices (`steps`, `decide`, ...) ar
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -33,8 +34,9 @@ _OUTPUTS_ENCODED_MAX: Final = 12
 _CELLS_MAX: Final = 60_000_000
 """Numbers in the table learnt from: more rows than fit are sampled."""
 
-_BYTES_PER_CELL: Final = 40
-"""Text as it was read, 4 bytes as a number, and a copy for a fold and for each library."""
+_BYTES_PER_CELL: Final = 28
+_BYTES_PER_CELL_AND_MODEL: Final = 12
+"""Text as it was read and 4 bytes as a number; for each model that learns, its own copy and its library's."""
 
 _MEMORY_SHARE: Final = 0.5
 _CELLS_PER_S: Final = 250_000
@@ -108,7 +110,7 @@ def make_plan(brief: Brief, means: Means, *, target_min: float | None) -> Plan:
     columns = _columns(_teaching(brief))
     outputs = len(brief.classes) if objective.learn == "chances" else 1
     steps, encoders = _feature_steps(columns, outputs)
-    folds = _folds(brief.train.rows, means.seconds)
+    folds = _folds(brief.train.rows, means)
     split, learn_from, for_test = _split(brief)
     boosting = _boosting(objective, brief, outputs, means)
     passes = int(min(_PASSES_MAX, max(1.0, means.seconds // _PASS_S)))
@@ -229,20 +231,27 @@ def _members(brief: Brief, outputs: int, means: Means) -> tuple[Member, ...]:
     return ("LightGBM", "XGBoost", *others)
 
 
-def _folds(rows: int, seconds: float) -> int:
-    """Five, as is usual; fewer where rows or time are short, more where rows are few and time is not."""
-    if seconds < _QUICK_BUDGET_S / 3 or rows < 30:
-        return 3
-    if rows < _FEW_ROWS and seconds > _QUICK_BUDGET_S:
-        return 8
-    return 4 if seconds <= _QUICK_BUDGET_S and rows > 100_000 else 5
+def _folds(rows: int, means: Means) -> int:
+    """Five, as is usual; fewer where rows or time are short, more where rows are few and time is not.
+
+    Folds are learnt side by side, one on each processor: a number that leaves none idle costs no more time.
+    """
+    if means.seconds < _QUICK_BUDGET_S / 3 or rows < 30:
+        folds = 3
+    elif rows < _FEW_ROWS and means.seconds > _QUICK_BUDGET_S:
+        folds = 8
+    else:
+        folds = 4 if means.seconds <= _QUICK_BUDGET_S and rows > 100_000 else 5
+    return math.ceil(folds / means.threads) * means.threads if means.threads <= folds else folds
 
 
 def _rows_max(columns: Columns, features: int, means: Means) -> int:
     """As many rows as memory and time have room for."""
+    at_once = min(means.threads, _folds(_FEW_ROWS, means))
+    bytes_per_cell = _BYTES_PER_CELL + _BYTES_PER_CELL_AND_MODEL * at_once
     cells = min(
         _CELLS_MAX,
-        int(_MEMORY_SHARE * means.memory_bytes / _BYTES_PER_CELL),
+        int(_MEMORY_SHARE * means.memory_bytes / bytes_per_cell),
         int(_CELLS_PER_S * means.threads * means.seconds),
     )
     return max(1_000, cells // (features + 10 + _TEXT_CELLS * len(columns.texts)))

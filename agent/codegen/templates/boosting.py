@@ -43,15 +43,20 @@ def fit_lightgbm(lesson: Lesson, config: Config) -> Model:
         if watch.stop(state.iteration, found[0][2] if found else float("nan")):
             raise lightgbm.callback.EarlyStopException(state.iteration, found or [])
 
-    parameters = {**config.lightgbm, "num_threads": config.threads, "seed": lesson.seed, "verbosity": -1}
+    parameters = {**config.lightgbm, "num_threads": lesson.threads, "seed": lesson.seed, "verbosity": -1}
     learn = lightgbm.Dataset(
         lesson.matrix, lesson.target, categorical_feature=lesson.categorical, params=parameters
     )
-    held = [learn.create_valid(lesson.held, lesson.held_target)] if lesson.held.size else []
+    # The library's number of threads is one for the whole process: what is made without it sets it back.
+    held = (
+        [learn.create_valid(lesson.held, lesson.held_target, params=parameters)] if lesson.held.size else []
+    )
     booster = lightgbm.train(parameters, learn, lesson.rounds, valid_sets=held, callbacks=[after_round])
 
     def predict(matrix: NDArray[np.float32], rounds: int) -> NDArray[np.float64]:
-        return np.asarray(booster.predict(matrix, num_iteration=rounds), dtype=np.float64)
+        return np.asarray(
+            booster.predict(matrix, num_iteration=rounds, num_threads=lesson.threads), dtype=np.float64
+        )
 
     gains = np.asarray(booster.feature_importance("gain"), dtype=np.float64)
     return Model(predict=predict, curve=watch.curve(), gains=gains)
@@ -72,11 +77,11 @@ def fit_xgboost(lesson: Lesson, config: Config) -> Model:
 
     def table(matrix: NDArray[np.float32], target: NDArray[np.float64] | None = None) -> xgboost.DMatrix:
         return xgboost.DMatrix(
-            matrix, label=target, feature_types=kinds, enable_categorical=True, nthread=config.threads
+            matrix, label=target, feature_types=kinds, enable_categorical=True, nthread=lesson.threads
         )
 
     booster = xgboost.train(
-        {**config.xgboost, "nthread": config.threads, "seed": lesson.seed, "verbosity": 0},
+        {**config.xgboost, "nthread": lesson.threads, "seed": lesson.seed, "verbosity": 0},
         table(lesson.matrix, lesson.target),
         lesson.rounds,
         evals=[(table(lesson.held, lesson.held_target), "held")] if lesson.held.size else [],

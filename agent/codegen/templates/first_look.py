@@ -42,7 +42,9 @@ def first_look(problem: Problem, config: Config, choices: Choices, pace: Pace) -
         lightgbm=config.lightgbm | {"learning_rate": LOOK_RATE},
         xgboost=config.xgboost | {"eta": LOOK_RATE},
     )
-    hasty = replace(pace, end=pace.now() + LOOK_SHARE * pace.left(), fits=len(config.targets))
+    hasty = replace(
+        pace, end=pace.now() + LOOK_SHARE * pace.left(), fits=config.threads * len(config.targets)
+    )
     number = int(problem.fold.max())
     held = np.flatnonzero(problem.fold == number)
     learn = choices.learn_from(problem.fold, number)
@@ -60,7 +62,7 @@ def first_look(problem: Problem, config: Config, choices: Choices, pace: Pace) -
             which=which,
             seed=config.seed,
         )
-        model = trial.fit(number, learn, held, LOOK_ROUNDS, f"first look, {name}")
+        model = trial.fit(number, learn, held, LOOK_ROUNDS, f"first look, {name}", at_once=config.threads)
         rounds = max(1, len(model.curve))
         answers = [
             np.reshape(model.predict(trial.matrix(number, learn, rows), rounds), (len(rows), -1))

@@ -18,6 +18,7 @@ class Lesson:
     categorical: list[int]  # columns that hold codes
     rounds: int  # at most, of a model that is made of rounds
     seed: int
+    threads: int  # that this model may use; others may be learning at the same time
     until: float  # time.monotonic() at which a model made of rounds stops
     tell: Callable[[int, float], None]  # (round, loss on the held-back rows)
 

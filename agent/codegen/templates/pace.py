@@ -32,7 +32,8 @@ class Pace:
         """Seconds until the last model must be done."""
         return self.end - time.monotonic()
 
-    def until(self) -> float:
-        """When the model that starts now must stop: an equal share of what is left."""
+    def until(self, at_once: int) -> float:
+        """When a model that starts now, one of `at_once`, must stop: an equal share of what is left."""
         now = time.monotonic()
-        return now + max(0.5, (self.end - now) / max(1, self.fits - self.done))
+        share = min(1.0, at_once / max(1, self.fits - self.done))
+        return now + max(0.5, share * (self.end - now))

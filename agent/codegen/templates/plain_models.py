@@ -70,7 +70,7 @@ def fit_extra_trees(lesson: Lesson, config: Config) -> Model:
     """Many deep trees with splits at random, averaged."""
     kind = ExtraTreesRegressor if config.learn == "number" else ExtraTreesClassifier
     share = 0.4 if config.learn == "number" else "sqrt"
-    trees = kind(200, min_samples_leaf=2, max_features=share, n_jobs=config.threads, random_state=lesson.seed)
+    trees = kind(200, min_samples_leaf=2, max_features=share, n_jobs=lesson.threads, random_state=lesson.seed)
     return fitted(
         make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), trees), lesson, config
     )
@@ -79,5 +79,5 @@ def fit_extra_trees(lesson: Lesson, config: Config) -> Model:
 def fit_neighbours(lesson: Lesson, config: Config) -> Model:
     """The mean of the rows that are most alike."""
     kind = KNeighborsRegressor if config.learn == "number" else KNeighborsClassifier
-    near = kind(min(12, len(lesson.matrix)), weights="distance", n_jobs=config.threads)
+    near = kind(min(12, len(lesson.matrix)), weights="distance", n_jobs=lesson.threads)
     return fitted(make_pipeline(on_one_scale(lesson), near), lesson, config)

@@ -1,5 +1,6 @@
 """Cross-validation of one kind of model: out-of-fold predictions in which no row had a say in its own."""
 
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -84,9 +85,16 @@ class Trial:
         return np.hstack([part.values[rows] for part in self.problem.blocks(self.which, number, learn)])
 
     def fit(
-        self, number: int, learn: NDArray[np.int64], held: NDArray[np.int64], rounds: int, label: str
+        self,
+        number: int,
+        learn: NDArray[np.int64],
+        held: NDArray[np.int64],
+        rounds: int,
+        label: str,
+        *,
+        at_once: int = 1,
     ) -> Model:
-        """A model that learns from `learn`, and tells how it does on `held`."""
+        """A model that learns from `learn`, one of `at_once`, and tells how it does on `held`."""
         target, pace = self.problem.targets[self.which], self.pace
         blocks = self.problem.blocks(self.which, number, learn)
         flags = [part.categorical for part in blocks for _ in part.names]
@@ -98,12 +106,38 @@ class Trial:
             categorical=[i for i, flag in enumerate(flags) if flag],
             rounds=rounds,
             seed=self.seed,
-            until=pace.until(),
+            threads=max(1, self.config.threads // at_once),
+            until=pace.until(at_once),
             tell=lambda done, loss: pace.fitting(f"{label}, round {done}: {loss:.5g}", (done + 1) / rounds),
         )
-        model = self.choices.members[self.name](lesson, self.config)
-        pace.done += 1
-        return model
+        return self.choices.members[self.name](lesson, self.config)
+
+    def fit_folds(self, learnt: list[NDArray[np.int64]], *, hurry: bool) -> list[Model] | None:
+        """A model for each fold, as many at once as there are processors.
+
+        Each then needs no threads of its own, which would spend most of their time waiting for each other.
+        """
+        count, pace = len(learnt), self.pace
+        at_once = min(self.config.threads, count)
+        started = pace.now()
+
+        def fit(number: int) -> Model:
+            label = f"{self.name}, fold {number + 1}/{count}"
+            held = np.flatnonzero(self.problem.fold == number)
+            model = self.fit(number, learnt[number], held, self.config.rounds, label, at_once=at_once)
+            pace.fitting(f"{label}: {len(model.curve) or 'no'} rounds")
+            return model
+
+        with ThreadPoolExecutor(at_once) as pool:
+            fits = [pool.submit(fit, number) for number in range(count)]
+            for ended, model in enumerate(as_completed(fits), start=1):
+                model.result()
+                pace.done += 1
+                to_come = (pace.now() - started) / ended * (count - ended)
+                if hurry and to_come > pace.left():
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    return None
+            return [model.result() for model in fits]
 
     def run(self, *, hurry: bool) -> tuple[Raw, dict[str, float]] | None:
         """Out-of-fold and test predictions, and gain by column.
@@ -112,25 +146,14 @@ class Trial:
         """
         fold, problem = self.problem.fold, self.problem
         count = int(fold.max()) + 1
-        learnt, models = [], []
-        started = self.pace.now()
-        for number in range(count):
-            learnt.append(self.choices.learn_from(fold, number))
-            held = np.flatnonzero(fold == number)
-            label = f"{self.name}, fold {number + 1}/{count}"
-            models.append(self.fit(number, learnt[-1], held, self.config.rounds, label))
-            self.pace.fitting(f"{label}: {len(models[-1].curve) or 'no'} rounds")
-            spent = self.pace.now() - started
-            if hurry and spent / (number + 1) * (count - number - 1) > self.pace.left():
-                return None
+        learnt = [self.choices.learn_from(fold, number) for number in range(count)]
+        models = self.fit_folds(learnt, hurry=hurry)
+        if models is None:
+            return None
         known = fold >= 0
         parts = [np.flatnonzero(fold == number) for number in range(count)]
-        held_back = [
-            np.reshape(model.predict(self.matrix(number, learn, held), rounds), (len(held), -1))
-            for number, (model, learn, held, rounds) in enumerate(
-                zip(models, learnt, parts, rounds_without_own([each.curve for each in models]), strict=True)
-            )
-        ]
+        rounds = rounds_without_own([model.curve for model in models])
+        held_back = self.predictions(models, learnt, parts, rounds)
         out_of_fold = np.zeros((len(fold), held_back[0].shape[1]))
         for held, predicted in zip(parts, held_back, strict=True):
             out_of_fold[held] = predicted
@@ -138,9 +161,25 @@ class Trial:
             out_of_fold=out_of_fold[known],
             truth=problem.targets[self.which][known],
             fold=fold[known],
-            test=self.choices.for_test(self, models, learnt).reshape(len(problem.test), -1),
+            test=self.choices.for_test(self, models, learnt),
         )
         return raw, self.gains(models, learnt)
+
+    def predictions(
+        self,
+        models: list[Model],
+        learnt: list[NDArray[np.int64]],
+        rows: list[NDArray[np.int64]],
+        rounds: list[int],
+    ) -> list[NDArray[np.float64]]:
+        """What the model of each fold says of its `rows`, each (n, n_outputs)."""
+
+        def predict(number: int) -> NDArray[np.float64]:
+            matrix = self.matrix(number, learnt[number], rows[number])
+            return np.reshape(models[number].predict(matrix, rounds[number]), (len(matrix), -1))
+
+        with ThreadPoolExecutor(min(self.config.threads, len(models))) as pool:
+            return list(pool.map(predict, range(len(models))))
 
     def gains(self, models: list[Model], learnt: list[NDArray[np.int64]]) -> dict[str, float]:
         """How much each column told, over all folds."""
@@ -173,10 +212,8 @@ def rounds_without_own(curves: list[NDArray[np.float64]]) -> list[int]:
 def mean_of_folds(trial: Trial, models: list[Model], learnt: list[NDArray[np.int64]]) -> NDArray[np.float64]:
     """Test is predicted by the models of all folds, on average."""
     rounds = best_rounds([model.curve for model in models])
-    predicted = [
-        model.predict(trial.matrix(number, learn, trial.problem.test), min(rounds, len(model.curve)))
-        for number, (model, learn) in enumerate(zip(models, learnt, strict=True))
-    ]
+    bounded = [min(rounds, len(model.curve)) for model in models]
+    predicted = trial.predictions(models, learnt, [trial.problem.test] * len(models), bounded)
     mean: NDArray[np.float64] = np.mean(predicted, axis=0)
     return mean
 
@@ -186,4 +223,4 @@ def fitted_on_all(trial: Trial, models: list[Model], _learnt: list[NDArray[np.in
     every = np.arange(len(trial.problem.fold))
     rounds = max(1, int(best_rounds([model.curve for model in models]) * 1.1))
     model = trial.fit(-1, every, NONE, rounds, f"{trial.name}, all rows")
-    return model.predict(trial.matrix(-1, every, trial.problem.test), rounds)
+    return trial.predictions([model], [every], [trial.problem.test], [rounds])[0]

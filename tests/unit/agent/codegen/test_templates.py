@@ -321,6 +321,7 @@ def test_every_kind_of_model_learns_what_is_plain(fit: Any, learn: str) -> None:
         categorical=[2],
         rounds=60,
         seed=0,
+        threads=1,
         until=float("inf"),
         tell=lambda _round, _loss: None,
     )
