@@ -20,7 +20,7 @@ from aiodocker import Docker
 from msgspec.structs import replace
 
 from cli.embedded.image import agent_image
-from events.catalogue import AttemptScheduled, AttemptSucceeded, StageProgressed, StageStarted
+from events.catalogue import AttemptFailed, AttemptScheduled, AttemptSucceeded, StageProgressed, StageStarted
 from events.jetstream import JetStreamLog, ensure_stream
 from services.artifacts import ArtifactStore, ensure_bucket
 from services.executor.container import docker_facts
@@ -52,13 +52,15 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10, help="attempts and bare runs (default: %(default)s)")
     runs = parser.parse_args().runs
     image = agent_image()
-    bare = [bare_run_s(image) for _ in range(runs)]
-    idle = [bare_run_s(image, "import msgspec") for _ in range(runs)]
-    started = asyncio.run(starts_s(image, runs))
-    print(f"docker run, the interpreter and no more: {told(bare)}")
-    print(f"docker run, with msgspec imported:       {told(idle)}")
-    print(f"AttemptScheduled to the first message:   {told(started)}")
-    print(f"ratio of the medians: {statistics.median(started) / statistics.median(bare):.2f}")
+    found = asyncio.run(starts(image, runs))
+    for what, seconds in found.items():
+        print(f"{what:<{max(map(len, found))}}  {told(seconds)}")
+    bare, until_byte, attempt, with_way_out = (statistics.median(seconds) for seconds in found.values())
+    print(f"ratio of the medians, to `docker run`:         {attempt / bare:.2f}, {with_way_out / bare:.2f}")
+    print(
+        "ratio of the medians, to its first byte alone: "
+        f"{attempt / until_byte:.2f}, {with_way_out / until_byte:.2f}"
+    )
     lags = asyncio.run(lags_s(image))
     p50, p99 = statistics.median(lags), statistics.quantiles(lags, n=100)[98]
     print(f"said to stored, {len(lags)} messages: p50 {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms")
@@ -68,20 +70,28 @@ def told(seconds: list[float]) -> str:
     return f"median {statistics.median(seconds):.3f} s, {min(seconds):.3f} to {max(seconds):.3f}"
 
 
-def bare_run_s(image: str, script: str = "pass") -> float:
-    """`docker run` of an interpreter that has nothing to do, from command to exit."""
+def bare_run_s(image: str) -> tuple[float, float]:
+    """`docker run` of an interpreter that prints a byte: from command to its end, and to that byte."""
     command = ["docker", "run", "--rm", "--network", "none", "--entrypoint", "/opt/venv/bin/python", image]
     began = time.perf_counter()
-    subprocess.run([*command, "-c", script], check=True)
-    return time.perf_counter() - began
+    with subprocess.Popen([*command, "-c", "print(1)"], stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        assert run.stdout.read(1) == b"1"
+        byte_s = time.perf_counter() - began
+    assert run.returncode == 0
+    return time.perf_counter() - began, byte_s
 
 
 @contextlib.asynccontextmanager
-async def executing(folder: Path, image: str) -> AsyncIterator[JetStreamLog]:
+async def executing(
+    folder: Path, image: str, model_variables: dict[str, str] | None = None
+) -> AsyncIterator[JetStreamLog]:
     """An executor on Docker over a broker of its own."""
     server = NatsServer(folder)
     server.start()
-    given = replace(settings(folder), executor=f"bench-{uuid4().hex[:8]}")
+    given = replace(
+        settings(folder), executor=f"bench-{uuid4().hex[:8]}", model_variables=model_variables or {}
+    )
     async with server.connection() as connection, Docker() as docker:
         js = connection.jetstream()
         await ensure_stream(js)
@@ -109,19 +119,34 @@ async def executing(folder: Path, image: str) -> AsyncIterator[JetStreamLog]:
     server.kill()
 
 
-async def starts_s(image: str, runs: int) -> list[float]:
-    """From the scheduling to the first message of the real agent, by the events' own times."""
-    found = []
-    with tempfile.TemporaryDirectory() as folder:
-        async with executing(Path(folder), image) as log:
+async def starts(image: str, runs: int) -> dict[str, list[float]]:
+    """Seconds by what took them, one of each after the other: a busy machine is busy for all of them."""
+    found: dict[str, list[float]] = {
+        "docker run of an interpreter that prints a byte": [],
+        "the same, until the byte is there": [],
+        "AttemptScheduled to the first message": [],
+        "the same, with a way out": [],
+    }
+    bare, until_byte, attempt, with_way_out = found.values()
+    key = {"ANTHROPIC_API_KEY": "sk-none", "ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        async with executing(Path(one), image) as log, executing(Path(other), image, key) as open_log:
             for _ in range(runs):
-                job_id = uuid4().hex
-                await schedule(log, job_id)
-                await until(log, job_id, StageStarted)
-                records = await log.read_job(job_id)
-                found.append(time_of(records, StageStarted) - time_of(records, AttemptScheduled))
-                await until(log, job_id, lambda events: len(events) > 5)
+                whole_s, byte_s = await asyncio.to_thread(bare_run_s, image)
+                bare.append(whole_s)
+                until_byte.append(byte_s)
+                attempt.append(await start_s(log))
+                with_way_out.append(await start_s(open_log))
     return found
+
+
+async def start_s(log: JetStreamLog) -> float:
+    """From the scheduling to the first message of the real agent, by the events' own times."""
+    job_id = uuid4().hex
+    await schedule(log, job_id)
+    await until(log, job_id, AttemptFailed)  # there is no data
+    records = await log.read_job(job_id)
+    return time_of(records, StageStarted) - time_of(records, AttemptScheduled)
 
 
 def time_of(records: list[Recorded], kind: type) -> float:

@@ -56,7 +56,9 @@ class PrivateDaemon:
         with (folder / "dockerd.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    *("dockerd", "--config-file", str(self._config), "--host", self.url),
+                    # In a network of its own: a daemon that makes no bridge removes the one that it finds.
+                    *("unshare", "--net", "dockerd"),
+                    *("--config-file", str(self._config), "--host", self.url),
                     *("--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
                     *("--pidfile", str(folder / "pid"), "--bridge", "none", "--iptables=false"),
                     *("--ip-forward=false", "--ip-masq=false"),
