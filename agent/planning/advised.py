@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
 
-from agent.planning.claude import Advisor, Declined
+from agent.planning.claude import advise
 from agent.planning.claude_plan import apply, narrowed
 from agent.planning.plan import make_plan
 
@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from agent.brief import Brief
-    from agent.planning.claude import ClaudeSettings
+    from agent.planning.claude_call import Claude
     from agent.planning.plan import Means, Plan
-    from events.progress import LlmCalled
 
 _ADVICE_SHARE: Final = 0.2
 """The part of the seconds for training that may go into waiting for advice."""
@@ -33,8 +32,8 @@ def plan_with_advice(
     *,
     target_min: float | None,
     description: str,
-    claude: ClaudeSettings | None,
-    say: Callable[[LlmCalled], None],
+    claude: Claude | None,
+    notice: Callable[[str], None] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> tuple[Brief, Plan]:
     """The plan, and the brief that it is for: without the columns that an advice dropped.
@@ -45,15 +44,14 @@ def plan_with_advice(
     plan = make_plan(brief, means, target_min=target_min)
     if claude is None:
         return brief, plan
-    wait_s = min(claude.timeout_s, _ADVICE_SHARE * means.seconds)
+    wait_s = min(claude.settings.timeout_s, _ADVICE_SHARE * means.seconds)
     if wait_s < _ADVICE_S_MIN:
         return brief, _noted(plan, f"No advice: {means.seconds:.0f} s are too few to wait for one.")
     started = clock()
-    advisor = Advisor(structs.replace(claude, timeout_s=wait_s), say=say, clock=clock)
-    answer = asyncio.run(advisor.advise(brief, plan, description))
+    answer = asyncio.run(advise(claude, brief, plan, description, timeout_s=wait_s, notice=notice))
     left = structs.replace(means, seconds=max(1.0, means.seconds - (clock() - started)))
-    if isinstance(answer, Declined):
-        return brief, _noted(make_plan(brief, left, target_min=target_min), answer.note)
+    if isinstance(answer, str):
+        return brief, _noted(make_plan(brief, left, target_min=target_min), answer)
     fewer = narrowed(brief, answer)
     return fewer, apply(make_plan(fewer, left, target_min=target_min), answer)
 

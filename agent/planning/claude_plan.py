@@ -67,15 +67,6 @@ class AdviceError(Exception):
 
 def context(brief: Brief, description: str) -> str:
     """The competition as the model reads it; the same for every question about it, so that it is cached."""
-    columns = [
-        {
-            "name": feature.name[:_NAME_CHARS_MAX],
-            "kind": feature.kind,
-            "missing_fraction": round(feature.missing_fraction, 4),
-            "unique": feature.unique,
-        }
-        for feature in brief.features[:_COLUMNS_MAX]
-    ]
     return fenced(
         {
             "title": brief.title[:_NAME_CHARS_MAX],
@@ -86,10 +77,23 @@ def context(brief: Brief, description: str) -> str:
             "test_rows": brief.test.rows,
             "classes": len(brief.classes),
             "columns_in_all": len(brief.features),
-            "columns": columns,
+            "columns": told_columns(brief),
             "description": description[:_DESCRIPTION_CHARS_MAX],
         }
     )
+
+
+def told_columns(brief: Brief) -> list[dict[str, Any]]:
+    """The first of the features, as a prompt tells of them."""
+    return [
+        {
+            "name": feature.name[:_NAME_CHARS_MAX],
+            "kind": feature.kind,
+            "missing_fraction": round(feature.missing_fraction, 4),
+            "unique": feature.unique,
+        }
+        for feature in brief.features[:_COLUMNS_MAX]
+    ]
 
 
 def question(plan: Plan) -> str:

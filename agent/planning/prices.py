@@ -77,3 +77,9 @@ def tokens_max(prompt_bytes: int, output_tokens_max: int) -> Tokens:
     return Tokens(
         input=0, output=output_tokens_max, cache_write=prompt_bytes + _OVERHEAD_TOKENS, cache_read=0
     )
+
+
+def affordable_tokens(prices: ModelPrices, prompt_bytes: int, dollars_left: float) -> int:
+    """How many tokens an answer may have so that the call cannot cost more than is left; 0 where none."""
+    after_prompt = dollars_left - dollars(prices, tokens_max(prompt_bytes, 0))
+    return max(0, int(after_prompt * _MILLION / prices.output))

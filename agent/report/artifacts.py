@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from agent.brief import Brief
     from agent.report.page import Outcome
+    from agent.search.tree import Attempt, Tree
     from agent.training.script import Trained
 
 ARTIFACTS: Final = (
@@ -20,10 +22,11 @@ ARTIFACTS: Final = (
     "brief.json",
     "oof.csv",
 )
+"""Beside them the scripts of the members, where solution.py mixes what several scripts answer."""
 
 
 def metrics_of(outcome: Outcome) -> dict[str, object]:
-    """Scores by model and fold, and seconds by stage: what metrics.json says."""
+    """Scores by model and fold, seconds by stage, what was tried and spent: what metrics.json says."""
     submitted = outcome.submitted
     return {
         "metric": submitted.metric,
@@ -35,28 +38,66 @@ def metrics_of(outcome: Outcome) -> dict[str, object]:
         },
         "seconds": {stage: round(spent, 2) for stage, spent in outcome.seconds.items()},
         "warnings": outcome.warnings,
+        "attempts": [_told(attempt) for attempt in outcome.attempts],
+        "search": outcome.search,
+        "model_calls": outcome.spent,
     }
 
 
-def checks_of(brief: Brief, trained: Trained) -> tuple[str, ...]:
+def _told(attempt: Attempt) -> dict[str, object]:
+    return {
+        "number": attempt.number,
+        "kind": attempt.kind,
+        "parent": attempt.parent,
+        "state": attempt.state,
+        "idea": attempt.idea,
+        "verdict": attempt.verdict,
+        "score": attempt.score,
+        "fold_scores": attempt.fold_scores,
+        "seconds": round(attempt.seconds, 2),
+        "dollars": round(attempt.dollars, 6),
+    }
+
+
+def checks_of(brief: Brief, trained: Trained, attempts: Tree) -> tuple[str, ...]:
     """What was verified, a sentence each."""
     form = f"submission.csv has the columns and ids of {brief.sample.path} and answers that fit."
     rows = f"Scores were computed by the agent from {trained.out_of_fold.height} out-of-fold predictions."
     if trained.network_cut is None:
         return form, rows
     network = "without network" if trained.network_cut else "with the network, which could not be cut off"
-    return form, rows, f"The script ran in a process of its own, without any secret, {network}."
+    ran = f"Scripts ran in processes of their own, without any secret, {network}."
+    if not any(attempt.works for attempt in attempts[1:]):
+        return form, rows, ran
+    withheld = (
+        "The scripts that a model wrote were cross-validated by the agent: a run never saw the answers "
+    )
+    return form, rows, ran, f"{withheld}that it was to predict."
 
 
 def summary_of(outcome: Outcome) -> str:
     """The outcome of an attempt in a sentence or two."""
     submitted = outcome.submitted
-    makeshift = f" {outcome.warnings[0]}" if outcome.warnings else ""
-    return f"{submitted.model}: {submitted.metric} {submitted.score:.5g} out of fold.{makeshift}"
+    words = [
+        f"{submitted.model}: {submitted.metric} {submitted.score:.5g} out of fold.",
+        *outcome.warnings[:1],
+    ]
+    if outcome.search:
+        words.append(outcome.search)
+    return " ".join(words)
 
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
-    draft = path.with_name(path.name + ".part")
-    draft.write_bytes(content)
-    draft.replace(path)
+    replace_files(path.parent, {path.name: content}, ())
+
+
+def replace_files(folder: Path, files: Mapping[str, bytes], stale: Iterable[str]) -> None:
+    """Write files whole or not at all, with only renames between the first and the last; drop stale ones."""
+    drafts = {name: folder / f"{name}.part" for name in files}
+    for name, content in files.items():
+        drafts[name].write_bytes(content)
+    for name, draft in drafts.items():
+        draft.replace(folder / name)
+    for name in stale:
+        (folder / name).unlink(missing_ok=True)

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from agent.planning.claude_call import Spent
+from agent.report.markup import bullets, facts, number, section, table
+from agent.report.tried import tried
+from agent.search.tree import Tree
 from events.progress import ModelEvaluated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from agent.brief import Brief
     from agent.planning.plan import Plan
 
@@ -52,6 +54,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What the stages made: the scores, the submitted one last, and what a reader must know.
 
     `warnings` say plainly what is a makeshift; `checks` what was verified; `plots` holds SVG by its title.
+    `attempts` is the tree of what was tried, `search` says what became of it, `spent` what calls to a model
+    used; None where there was none to call.
     """
 
     evaluations: tuple[ModelEvaluated, ...]
@@ -59,6 +63,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[str, ...]
     plots: dict[str, str]
     seconds: dict[str, float]
+    attempts: Tree = ()
+    search: str = ""
+    spent: Spent | None = None
 
     @property
     def submitted(self) -> ModelEvaluated:
@@ -71,15 +78,20 @@ def write_report(brief: Brief, plan: Plan, outcome: Outcome) -> str:
     title = brief.title or brief.competition
     sections = [
         _head(title, brief, outcome),
-        _section("What was asked", _asked(brief)),
-        _section("The data", _data(brief)),
-        _section("How it was validated", _validated(brief, plan)),
-        _section("Models", _models(outcome)),
-        *(_section(name, drawn) for name, drawn in outcome.plots.items()),
-        _section("Why it was done so", _rows(plan.reasons.items())),
-        _section("Checks", _list(outcome.checks)),
-        _section("Time", _rows((stage, f"{spent:.1f} s") for stage, spent in outcome.seconds.items())),
-        _section("How to submit it", _how_to_submit(brief)),
+        section("What was asked", _asked(brief)),
+        section("The data", _data(brief)),
+        section("How it was validated", _validated(brief, plan)),
+        section("Models", _models(outcome)),
+        *(
+            [section("What was tried", tried(outcome.attempts, outcome.search, outcome.spent))]
+            if outcome.search
+            else []
+        ),
+        *(section(name, drawn) for name, drawn in outcome.plots.items()),
+        section("Why it was done so", facts(plan.reasons.items())),
+        section("Checks", bullets(outcome.checks)),
+        section("Time", facts((stage, f"{spent:.1f} s") for stage, spent in outcome.seconds.items())),
+        section("How to submit it", _how_to_submit(brief)),
     ]
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -88,11 +100,6 @@ def write_report(brief: Brief, plan: Plan, outcome: Outcome) -> str:
         + "\n".join(sections)
         + "\n</body></html>\n"
     )
-
-
-def number(value: float) -> str:
-    """A score with five significant digits."""
-    return f"{value:.5g}"
 
 
 def _head(title: str, brief: Brief, outcome: Outcome) -> str:
@@ -120,11 +127,11 @@ def _asked(brief: Brief) -> str:
     }
     if brief.classes:
         rows["classes"] = ", ".join(brief.classes[:30]) + (" ..." if len(brief.classes) > 30 else "")
-    return _rows(rows.items())
+    return facts(rows.items())
 
 
 def _data(brief: Brief) -> str:
-    files = _table(
+    files = table(
         ("file", "rows", "columns"),
         [
             (file.path, str(file.rows), str(len(file.columns)))
@@ -132,14 +139,14 @@ def _data(brief: Brief) -> str:
         ],
     )
     listed = brief.features[:_FEATURES_LISTED]
-    features = _table(
+    features = table(
         ("column", "kind", "missing", "distinct values"),
         [(f.name, f.kind, f"{f.missing_fraction:.0%}", str(f.unique)) for f in listed],
     )
     more = len(brief.features) - len(listed)
     rest = f"<p><small>and {more} more columns</small></p>" if more else ""
-    dropped = f"<h3>Left out</h3>{_rows(brief.dropped.items())}" if brief.dropped else ""
-    notes = f"<h3>Noticed</h3>{_list(brief.notes)}" if brief.notes else ""
+    dropped = f"<h3>Left out</h3>{facts(brief.dropped.items())}" if brief.dropped else ""
+    notes = f"<h3>Noticed</h3>{bullets(brief.notes)}" if brief.notes else ""
     return f"{files}<h3>Columns learnt from</h3>{features}{rest}{dropped}{notes}"
 
 
@@ -160,7 +167,7 @@ def _models(outcome: Outcome) -> str:
         (each.model, number(each.score), ", ".join(number(score) for score in each.fold_scores))
         for each in outcome.evaluations
     ]
-    return _table(("model", outcome.submitted.metric, "by fold"), rows, chosen=len(rows) - 1)
+    return table(("model", outcome.submitted.metric, "by fold"), rows, chosen=len(rows) - 1)
 
 
 def _how_to_submit(brief: Brief) -> str:
@@ -171,28 +178,3 @@ def _how_to_submit(brief: Brief) -> str:
         "<p><code>python solution.py --data DIR --output DIR</code> makes the submission again from the "
         "competition's files.</p>"
     )
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{body}</section>"
-
-
-def _list(lines: Sequence[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
-
-
-def _rows(pairs: Iterable[tuple[str, str]]) -> str:
-    cells = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in pairs)
-    return f'<div class="wide"><table class="facts">{cells}</table></div>'
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, chosen: int | None = None) -> str:
-    """A table with titles; row number `chosen` stands out."""
-    titles = "".join(f"<th>{escape(name)}</th>" for name in head)
-    body = "".join(
-        ('<tr class="chosen">' if number == chosen else "<tr>")
-        + "".join(f"<td>{escape(cell)}</td>" for cell in row)
-        + "</tr>"
-        for number, row in enumerate(rows)
-    )
-    return f'<div class="wide"><table><tr>{titles}</tr>{body}</table></div>'

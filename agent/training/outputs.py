@@ -79,19 +79,36 @@ def evaluate(model: str, out_of_fold: pl.DataFrame, train: pl.DataFrame, brief: 
     Raises OutputError where the predictions do not fit the metric.
     """
     try:
-        overall = _score(out_of_fold, train, brief)
-    except ValueError as error:
+        overall = overall_score(out_of_fold, train, brief)
+    except OutputError as error:
         raise OutputError(f"The predictions of {model} cannot be scored: {error}") from error
-    folds = []
-    for fold in sorted(out_of_fold["fold"].unique()):
-        try:
-            folds.append(_score(out_of_fold.filter(pl.col("fold") == fold), train, brief))
-        except ValueError:
-            continue
     metric = brief.metric
     return ModelEvaluated(
-        model=model, metric=metric.name, maximize=metric.maximize, score=overall, fold_scores=tuple(folds)
+        model=model,
+        metric=metric.name,
+        maximize=metric.maximize,
+        score=overall,
+        fold_scores=tuple(fold_scores(out_of_fold, train, brief).values()),
     )
+
+
+def overall_score(out_of_fold: pl.DataFrame, train: pl.DataFrame, brief: Brief) -> float:
+    """The metric over all out-of-fold rows.  Raises OutputError where they do not fit it."""
+    try:
+        return _score(out_of_fold, train, brief)
+    except ValueError as error:
+        raise OutputError(str(error)) from error
+
+
+def fold_scores(out_of_fold: pl.DataFrame, train: pl.DataFrame, brief: Brief) -> dict[int, float]:
+    """The metric on each fold alone, by its number; without those on which it is not defined."""
+    scores: dict[int, float] = {}
+    for fold in sorted(out_of_fold["fold"].unique()):
+        try:
+            scores[fold] = _score(out_of_fold.filter(pl.col("fold") == fold), train, brief)
+        except ValueError:
+            continue
+    return scores
 
 
 def _score(out_of_fold: pl.DataFrame, train: pl.DataFrame, brief: Brief) -> float:

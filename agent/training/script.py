@@ -88,10 +88,12 @@ def run_solution(
     environment: Mapping[str, str],
     progress: Progress,
     log: Callable[[str], None],
+    readable: Sequence[Path] = (),
 ) -> child.Ended:
     """Run a script on the files in `data_dir`; the plain files that it leaves are then in `output_dir`.
 
-    Its lines of the form `[ 35%] words` become `progress`, all others go to `log`; both are cleaned.
+    It may read `readable` too: where links in `data_dir` lead.  Its lines of the form `[ 35%] words` become
+    `progress`, all others go to `log`; both are cleaned.
     """
     ear = _Listener(progress, log)
     place = place_here(environment)
@@ -108,7 +110,7 @@ def run_solution(
             bwrap=place.bwrap,
             timeout_s=bounds.seconds,
             hear=ear.hear,
-            readable=(data_dir.absolute(),),
+            readable=(data_dir.absolute(), *readable),
         )
 
 
@@ -150,7 +152,7 @@ def take_results(
     """
     problems = check(output_dir / "submission.csv", known.sample, brief)
     if problems:
-        raise TrainingError(f"The script failed ({_ending(ended)}): {problems[0]}", ended.error_tail)
+        raise TrainingError(f"The script failed ({ending(ended)}): {problems[0]}", ended.error_tail)
     left = [member for member in plan.members if (output_dir / f"oof_{member.lower()}.csv").exists()]
     try:
         chosen = read_out_of_fold(output_dir / "oof.csv", brief)
@@ -165,7 +167,7 @@ def take_results(
         raise TrainingError(str(error), ended.error_tail) from error
     whole = ended.exit_code == 0 and not ended.timed_out
     remarks = (
-        [] if whole else [f"The script did not end well ({_ending(ended)}); what it had written is used."]
+        [] if whole else [f"The script did not end well ({ending(ended)}); what it had written is used."]
     )
     if name == QUICK:
         remarks.append("The answer is that of a first look: one small model, judged on a part of the rows.")
@@ -212,7 +214,8 @@ def take_constant(answer: pl.DataFrame, known: Known, brief: Brief, why: str) ->
     )
 
 
-def _ending(ended: child.Ended) -> str:
+def ending(ended: child.Ended) -> str:
+    """How a script ended, in words."""
     if ended.overran is not None:
         return _OVERRUN[ended.overran]
     if ended.exit_code < 0:

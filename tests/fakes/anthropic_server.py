@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ERRORS = {401: "authentication_error", 429: "rate_limit_error", 529: "overloaded_error"}
 
@@ -16,7 +20,9 @@ class Script:
     """What the server answers: `text`, in pieces, ended by `stop_reason`, after a prompt of `usage` tokens.
 
     `failures` are statuses (with a Retry-After in seconds, or None) for the next requests, one each;
-    `pause` holds every answer back until it is set; `cut_after` ends the stream after so many events.
+    `pause` holds every answer back until it is set; `cut_after` ends the stream after so many events;
+    `between_s` passes before each event, as a slow model takes; `error_after` is the number of events after
+    which the stream says that the server is overloaded.
     """
 
     text: str = "{}"
@@ -25,15 +31,27 @@ class Script:
     failures: list[tuple[int, str | None]] = field(default_factory=list)
     pause: threading.Event | None = None
     cut_after: int | None = None
+    between_s: float = 0.0
+    error_after: int | None = None
 
 
 class AnthropicServer:
-    """Answers by `script` to whoever has `key`; `bodies` and `headers` are what came, request by request."""
+    """Answers by `script` to whoever has `key`; `bodies` and `headers` are what came, request by request.
+
+    Where one script is not enough `answer` chooses one by the request's body.
+    """
 
     def __init__(
-        self, script: Script, *, key: str = "sk-test", host: str = "127.0.0.1", port: int = 0
+        self,
+        script: Script | None = None,
+        *,
+        answer: Callable[[dict[str, Any]], Script] | None = None,
+        key: str = "sk-test",
+        host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
-        self.script = script
+        self.script = script or Script()
+        self.answer = answer or (lambda _body: self.script)
         self.key = key
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
@@ -56,9 +74,9 @@ class AnthropicServer:
         self._http.server_close()
         self._thread.join()
 
-    def events(self, model: str) -> list[dict[str, Any]]:
+    def events(self, model: str, script: Script) -> list[dict[str, Any]]:
         """The stream's events: https://platform.claude.com/docs/en/build-with-claude/streaming."""
-        usage = self.script.usage
+        usage = script.usage
         message: dict[str, Any] = {
             "id": "msg_1",
             "type": "message",
@@ -69,11 +87,11 @@ class AnthropicServer:
             "stop_sequence": None,
             "usage": usage | {"output_tokens": 1},
         }
-        half = len(self.script.text) // 2
-        pieces = [self.script.text[:half], self.script.text[half:]]
+        half = len(script.text) // 2
+        pieces = [script.text[:half], script.text[half:]]
         deltas = [{"type": "text_delta", "text": piece} for piece in pieces]
-        ended = {"stop_reason": self.script.stop_reason, "stop_sequence": None}
-        return [
+        ended = {"stop_reason": script.stop_reason, "stop_sequence": None}
+        events: list[dict[str, Any]] = [
             {"type": "message_start", "message": message},
             {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
             {"type": "ping"},
@@ -82,6 +100,10 @@ class AnthropicServer:
             {"type": "message_delta", "delta": ended, "usage": {"output_tokens": usage["output_tokens"]}},
             {"type": "message_stop"},
         ]
+        if script.error_after is None:
+            return events[: script.cut_after]
+        overloaded = {"type": "overloaded_error", "message": "Overloaded"}
+        return [*events[: script.error_after], {"type": "error", "error": overloaded}]
 
 
 class _Http(ThreadingHTTPServer):
@@ -101,24 +123,29 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         fake.bodies.append(body)
         fake.headers.append({name.lower(): value for name, value in self.headers.items()})
-        if fake.script.pause:
-            fake.script.pause.wait()
+        script = fake.answer(body)
+        if script.pause:
+            script.pause.wait()
         bearer = self.headers.get("Authorization", "")
         if self.path != "/v1/messages" or not body.get("stream"):
             self._error(404, None)
         elif fake.key not in (self.headers.get("X-Api-Key"), bearer.removeprefix("Bearer ")):
             self._error(401, None)
-        elif fake.script.failures:
-            self._error(*fake.script.failures.pop(0))
+        elif script.failures:
+            self._error(*script.failures.pop(0))
         else:
-            self._stream(fake.events(str(body["model"]))[: fake.script.cut_after])
+            self._stream(fake.events(str(body["model"]), script), script.between_s)
 
-    def _stream(self, events: list[dict[str, Any]]) -> None:
+    def _stream(self, events: list[dict[str, Any]], between_s: float) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream; charset=utf-8")
         self.end_headers()
-        for event in events:
-            self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+        try:
+            for event in events:
+                time.sleep(between_s)
+                self.wfile.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+        except BrokenPipeError:
+            self.close_connection = True  # whoever asked has given up
 
     def _error(self, status: int, retry_after: str | None) -> None:
         kind = ERRORS.get(status, "api_error")

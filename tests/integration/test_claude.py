@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.errors import CompetitionError
-from agent.planning.claude import Advisor, ClaudeSettings, Declined, claude_settings
+from agent.planning.claude import ClaudeSettings, advise, claude_settings
+from agent.planning.claude_call import Claude, Spent
 from agent.planning.claude_plan import PlanAdvice
 from agent.planning.prices import PRICES, tokens_max
 from agent.planning.prices import dollars as price
@@ -29,20 +30,28 @@ USAGE = {
 
 
 class Asked:
-    """One advisor at a server, and what it said."""
+    """One attempt's access to a server, and what was said of it."""
 
     def __init__(self, server: AnthropicServer, **changes: Any) -> None:
         values = {"key": server.key, "base_url": server.url} | changes
         self.said: list[LlmCalled] = []
-        self.advisor = Advisor(ClaudeSettings(**values), say=self.said.append)
+        self.notices: list[str] = []
+        self.claude = Claude(ClaudeSettings(**values), say=self.said.append)
 
-    async def advise(self, description: str = "Predict y.") -> PlanAdvice | Declined:
-        return await self.advisor.advise(toy_brief(), toy_plan(), description)
+    async def advise(self, description: str = "Predict y.") -> PlanAdvice | str:
+        return await advise(
+            self.claude,
+            toy_brief(),
+            toy_plan(),
+            description,
+            timeout_s=self.claude.settings.timeout_s,
+            notice=self.notices.append,
+        )
 
     async def declined(self) -> str:
         answer = await self.advise()
-        assert isinstance(answer, Declined)
-        return answer.note
+        assert isinstance(answer, str)
+        return answer
 
 
 async def test_an_advice_is_streamed_checked_and_accounted_for() -> None:
@@ -53,7 +62,7 @@ async def test_an_advice_is_streamed_checked_and_accounted_for() -> None:
     assert answer.folds == 7
     [call] = asked.said
     cost = (200 * 2.0 + 900 * 10.0 + 1_500 * 2.5 + 300 * 0.1) / 1e6
-    assert asked.advisor.spent_dollars == call.dollars == pytest.approx(cost)
+    assert asked.claude.spent.dollars == call.dollars == pytest.approx(cost)
     assert (call.model, call.purpose, call.input_tokens) == ("claude-sonnet-5-5", "planning", 200)
     assert (call.output_tokens, call.cache_write_tokens, call.cache_read_tokens) == (900, 1_500, 300)
 
@@ -80,6 +89,8 @@ async def test_a_busy_server_is_asked_again_and_costs_nothing_extra() -> None:
         asked = Asked(server)
         assert isinstance(await asked.advise(), PlanAdvice)
         assert len(server.bodies) == 3
+        assert all(note.endswith("Trying again in 0 s.") for note in asked.notices)
+        assert len(asked.notices) == 2
     assert len(asked.said) == 1
 
 
@@ -98,11 +109,11 @@ async def test_an_answer_that_cannot_be_taken_is_paid_for_and_said(script: Scrip
     with AnthropicServer(script) as server:
         asked = Asked(server)
         assert word in await asked.declined()
-    assert asked.advisor.spent_dollars == asked.said[0].dollars > 0
+    assert asked.claude.spent.dollars == asked.said[0].dollars > 0
 
 
 async def test_errors_before_an_answer_cost_nothing() -> None:
-    with AnthropicServer(Script(failures=[(529, "0.01")] * 3)) as server:
+    with AnthropicServer(Script(failures=[(529, "0.01")] * 4)) as server:
         asked = Asked(server)
         assert "529" in await asked.declined()
         refused = Asked(server, key="sk-wrong")
@@ -119,24 +130,24 @@ async def test_an_answer_that_breaks_off_counts_at_the_most_it_can_cost(cut_afte
         asked = Asked(server)
         assert "broke off" in await asked.declined()
         sent = len(json.dumps(server.bodies[0]))
-    assert asked.said[0].dollars == asked.advisor.spent_dollars > price(SONNET, tokens_max(sent // 2, 8_000))
+    assert asked.said[0].dollars == asked.claude.spent.dollars > price(SONNET, tokens_max(sent // 2, 8_000))
 
 
 async def test_a_silent_server_is_given_up() -> None:
     with AnthropicServer(Script(text=words(), pause=threading.Event())) as server:
         asked = Asked(server, timeout_s=0.3)
         assert "in time" in await asked.declined()
-    assert asked.advisor.spent_dollars > 0
+    assert asked.claude.spent.dollars > 0
 
 
 async def test_a_call_that_could_pass_the_limit_is_not_made() -> None:
     with AnthropicServer(Script(text=words())) as server:
-        assert "not asked" in await Asked(server, dollars_max=0.2).declined()
+        assert "not asked" in await Asked(server, dollars_max=0.08).declined()
         assert "not asked" in await Asked(server, model="claude-unheard-of-1").declined()
         assert server.bodies == []
         asked = Asked(server)
-        asked.advisor.spent_dollars = 0.9
-        assert "$0.10" in await asked.declined()
+        asked.claude.spent = Spent(dollars=0.95)
+        assert "$0.05" in await asked.declined()
         assert server.bodies == []
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from agent.planning.advised import plan_with_advice
 from agent.planning.claude import ClaudeSettings
+from agent.planning.claude_call import Claude
 from tests.fakes.anthropic_server import AnthropicServer, Script
 from tests.unit.agent.planning.test_claude_plan import MEANS, toy_brief, toy_plan, words
 
@@ -25,8 +26,7 @@ def planned(claude: ClaudeSettings | None, *, seconds: float = MEANS.seconds) ->
         msgspec.structs.replace(MEANS, seconds=seconds),
         target_min=None,
         description="Predict y.",
-        claude=claude,
-        say=said.append,
+        claude=Claude(claude, say=said.append) if claude else None,
         clock=lambda: float(next(ticks)),
     )
     return brief, plan, len(said)

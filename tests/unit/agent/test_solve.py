@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from agent import solve as pipeline
 from agent.analysis.tables import read_table, sniff
+from agent.codegen import solution
 from agent.deadline import Deadline
 from agent.errors import CompetitionError
 from agent.last_word import LastWord
@@ -39,6 +39,9 @@ from services.bubblewrap import bwrap_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from agent.brief import Brief
+    from agent.planning.plan import Plan
 
 ROOT = Path(__file__).parents[3]
 
@@ -142,6 +145,8 @@ def test_without_any_script_a_valid_constant_is_left_and_called_so(
     last = said[-1]
     assert isinstance(last, Succeeded)
     assert last.score > 5.0
+    assert "solution.py" not in last.artifacts  # none made the submission
+    assert set(last.artifacts) == {path.name for path in (tmp_path / "out").iterdir()}
     assert [each.model for each in said if isinstance(each, ModelEvaluated)] == ["constant"]
     assert "no model was learnt" in (tmp_path / "out" / "report.html").read_text()
     submitted = pl.read_csv(tmp_path / "out" / "submission.csv")
@@ -150,16 +155,15 @@ def test_without_any_script_a_valid_constant_is_left_and_called_so(
 
 def break_solutions(monkeypatch: pytest.MonkeyPatch, *, first_only: bool) -> None:
     """Make the script that the pipeline runs end with an error before it has written anything."""
-    write = pipeline.Attempt._write_solution
-    written: list[Path] = []
+    write = solution.write_solution
+    written: list[Plan] = []
 
-    def broken(self: pipeline.Attempt, *arguments: object) -> None:
-        write(self, *arguments)  # type: ignore[arg-type]
-        if not (first_only and written):
-            (self._output / "solution.py").write_text("raise SystemExit('broken on purpose')\n")
-        written.append(self._output)
+    def broken(brief: Brief, plan: Plan) -> str:
+        text = write(brief, plan)
+        written.append(plan)
+        return text if first_only and len(written) > 1 else "raise SystemExit('broken on purpose')\n"
 
-    monkeypatch.setattr(pipeline.Attempt, "_write_solution", broken)
+    monkeypatch.setattr(solution, "write_solution", broken)
 
 
 def test_without_files_they_are_fetched_and_a_refusal_is_the_last_word(tmp_path: Path) -> None:
