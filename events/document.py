@@ -46,7 +46,8 @@ may follow the stream and make a picture of its own.
 - **Unreadable**: a message that is none of these keeps its place, and is set aside in `DEAD_LETTERS`.
 - **Headers**: `ce-id`, `ce-type` (`podium.<event type>`), `ce-source` (the process that wrote it),
   `ce-subject` (the job), `ce-time`, `ce-dataschema` (the `$id` of the payload's schema), `ce-specversion` and
-  `content-type`, as CloudEvents 1.0 has them in binary mode; `Nats-Msg-Id` equals `ce-id`.
+  `content-type`, as CloudEvents 1.0 has them in binary mode; `Nats-Msg-Id` equals `ce-id`. `traceparent` is
+  there where [traces](operations.md#traces) are switched on.
 - **Reading along**: [subscribing](subscribing.md).
 - **Contracts**: [asyncapi.json](asyncapi.json) is all of this for machines (AsyncAPI 3.0); [schemas](schemas)
   has the JSON Schema of each payload. A gateway serves them as `/asyncapi.json` and `/schemas/<event>.json`.

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TYPE_CHECKING
 
 import structlog
+
+from services import tracing
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict
 
 
 def configure(service: str) -> None:
@@ -17,6 +23,7 @@ def configure(service: str) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _with_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([] if on_terminal else [structlog.processors.format_exc_info]),
@@ -28,3 +35,10 @@ def configure(service: str) -> None:
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def _with_trace(_: object, __: str, line: EventDict) -> EventDict:
+    """A line about a job names its trace, where there are traces."""
+    if trace := tracing.trace_of(str(line.get("job_id", ""))):
+        line["trace_id"] = trace
+    return line

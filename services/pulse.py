@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from events.jetstream import JetStreamLog
+from services.tracing import TracedLog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from events.log import Batch
 
 
-class PulsingLog(JetStreamLog):
-    """A log whose follower touches `file` after every batch it has dealt with; None: no file."""
+class PulsingLog(TracedLog):
+    """A log whose follower touches `file` after every batch it has dealt with; None: no file.
 
-    def __init__(self, connection: Client, *, source: str, file: Path | None) -> None:
+    It tells in traces of what it wrote, or, where it only `projects`, of how that gets into a table.
+    """
+
+    def __init__(self, connection: Client, *, source: str, file: Path | None, projects: bool = False) -> None:
         super().__init__(connection, source=source)
         self._file = file
+        self._following = self.follow_projected if projects else self.follow_told
 
     async def follow(self, *, after: int) -> AsyncIterator[Batch]:
         """See `events.log.Log.follow`; batches come even while all is quiet, and so do touches."""
-        async for batch in super().follow(after=after):
+        async for batch in self._following(after=after):
             yield batch
             if self._file is not None:
                 self._file.touch()

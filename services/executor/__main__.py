@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from events.jetstream import ensure_stream
-from services import broker, logs
+from services import broker, logs, tracing
 from services.artifacts import ArtifactStore, ensure_bucket, keep_artifacts
 from services.environment import Environment, SettingError
 from services.executor.choice import RuntimeChoiceError, choose
@@ -84,6 +84,7 @@ def main() -> None:
     logs.configure("executor")
     try:
         settings = read(Environment(os.environ))
+        tracing.configure("executor", Environment(os.environ))
         with only_one(settings):
             asyncio.run(serve(settings))
     except (SettingError, RuntimeChoiceError) as error:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
-from services import logs
-from services.environment import SettingError
+from services import logs, tracing
+from services.environment import Environment, SettingError
 from services.gateway import settings
 from services.gateway.app import create_app
 from services.gateway.parts import Parts
@@ -52,6 +52,7 @@ def main() -> None:
     except SettingError as error:
         refuse("gateway", error)
     logs.configure("gateway")
+    tracing.configure("gateway", Environment(os.environ))
     # Once it has stopped, uvicorn raises the signal again: being told to stop is no failure.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: sys.exit(0))

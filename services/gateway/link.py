@@ -11,12 +11,13 @@ from nats.js.errors import NotFoundError
 
 from events import subjects
 from events.catalogue import JobRequested, UnreadableEventError, decode
-from events.jetstream import JetStreamLog, ensure_stream
+from events.jetstream import ensure_stream
 from events.log import UnavailableError
 from services.artifacts import ArtifactStore, ensure_bucket
 from services.broker import connect, insist
 from services.key_store import KeyStore, ensure_key_bucket
 from services.logstream import LogLines
+from services.tracing import TracedLog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -39,7 +40,7 @@ class NatsLink:
         self._source = source
         self._replicas = replicas
         self._connection: Client | None = None
-        self._log: JetStreamLog | None = None
+        self._log: TracedLog | None = None
         self._ready = asyncio.Event()
 
     async def open(self) -> None:
@@ -49,7 +50,7 @@ class NatsLink:
         await insist(partial(ensure_stream, js, replicas=self._replicas))
         await insist(partial(ensure_bucket, js, replicas=self._replicas))
         await insist(partial(ensure_key_bucket, js, replicas=self._replicas))
-        self._log = JetStreamLog(self._connection, source=self._source)
+        self._log = TracedLog(self._connection, source=self._source)
         self._ready.set()
 
     async def there(self) -> None:
@@ -141,7 +142,7 @@ class NatsLink:
         """
         return LogLines(self._there()[0])
 
-    def _there(self) -> tuple[Client, JetStreamLog]:
+    def _there(self) -> tuple[Client, TracedLog]:
         """Connection and log; a client that is away would keep a message and send it much later."""
         if self._connection is None or self._log is None or not self._connection.is_connected:
             raise UnavailableError("NATS is away")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from services import tracing
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -52,6 +54,7 @@ class RequestLog:
 
         # The server gives each request an empty context of its own: the service's name is bound anew.
         structlog.contextvars.bind_contextvars(service="gateway")
+        tracing.arrived(scope.get("headers") or ())
         try:
             await self._app(scope, receive, noted)
         finally:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from events.copy import ensure_copy
 from events.dead_letters import DeadLetters, ensure_dead_letters
 from events.jetstream import ensure_stream
-from services import broker, logs
+from services import broker, logs, tracing
 from services.environment import Environment, SettingError
 from services.projector import commands
 from services.projector.loop import Projector
@@ -34,7 +34,7 @@ async def serve(settings: Settings) -> None:
     await broker.insist(partial(ensure_dead_letters, js, replicas=settings.nats_replicas))
     await broker.insist(partial(ensure_copy, connection, replicas=settings.nats_replicas))
     table = JobTable(settings.database_url)
-    log = PulsingLog(connection, source="podium/projector", file=settings.pulse_file)
+    log = PulsingLog(connection, source="podium/projector", file=settings.pulse_file, projects=True)
     try:
         await until_stopped(Projector(log, table, DeadLetters(connection)).run())
     finally:
@@ -54,6 +54,7 @@ def main() -> None:
         settings = read(Environment(os.environ))
         if command is not None:
             sys.exit(asyncio.run(commands.run(command, settings)))
+        tracing.configure("projector", Environment(os.environ))
         asyncio.run(serve(settings))
     except SettingError as error:
         refuse("projector", error)

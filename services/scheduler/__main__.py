@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from events import subjects
 from events.jetstream import ensure_stream
-from services import broker, logs
+from services import broker, logs, tracing
 from services.environment import Environment, SettingError
 from services.pulse import PulsingLog
 from services.running import refuse, until_stopped, utc_now
@@ -44,6 +44,7 @@ def main() -> None:
     logs.configure("scheduler")
     try:
         settings = read(Environment(os.environ))
+        tracing.configure("scheduler", Environment(os.environ))
     except SettingError as error:
         refuse("scheduler", error)
     asyncio.run(serve(settings))

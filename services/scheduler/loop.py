@@ -66,7 +66,7 @@ class Scheduler:
                 sequence = await self._append(decision, last_scheduled)
             except ConflictError:
                 # Somebody wrote what we have not read yet: it is on its way, and then we decide anew.
-                _log.info("decision_overtaken", job_id=decision.job_id, decision=type(decision).__name__)
+                _log.info("decision_overtaken", **_told(decision))
                 self._wait_for = max(self._wait_for, self._jobs.sequence + 1)
                 return
             except UnavailableError as error:
@@ -76,7 +76,7 @@ class Scheduler:
             self._wait_for = max(self._wait_for, sequence)
             if isinstance(decision, AttemptScheduled):
                 last_scheduled = sequence
-            _log.info("decided", job_id=decision.job_id, decision=type(decision).__name__, sequence=sequence)
+            _log.info("decided", **_told(decision), sequence=sequence)
 
     async def _append(self, decision: Decision, last_scheduled: int) -> int:
         if isinstance(decision, AttemptScheduled):
@@ -85,3 +85,10 @@ class Scheduler:
         if job is None:
             raise ConflictError(f"job {decision.job_id} has ended")
         return await self._events.append(decision, expect=JobAt(sequence=job.sequence))
+
+
+def _told(decision: Decision) -> dict[str, str | int]:
+    """A decision as a line of the log names it."""
+    told: dict[str, str | int] = {"job_id": decision.job_id, "decision": type(decision).__name__}
+    number = getattr(decision, "attempt", None)
+    return told if number is None else {**told, "attempt": number}

@@ -25,6 +25,7 @@ PURE = (
     "services/executor/outcome.py",
     "services/projector/position.py",
     "services/projector/rows.py",
+    "services/spans.py",
     "agent/brief.py",
 )
 """Modules that decide or describe: no clock, no chance, no I/O."""

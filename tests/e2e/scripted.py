@@ -20,7 +20,13 @@ SLUG = "scripted"
 
 @contextmanager
 def scripted(
-    home: Path, database_url: str, body: str, *, parts: Sequence[str] = SERVICES, **settings: str
+    home: Path,
+    database_url: str,
+    body: str,
+    *,
+    parts: Sequence[str] = SERVICES,
+    accounts: bool = False,
+    **settings: str,
 ) -> Iterator[Stack]:
     """A stack that is up; a script of `tests.unit.executor.stage` also has `marks`, a folder to write to."""
     marks = marks_of(home)
@@ -29,7 +35,7 @@ def scripted(
     command = agent(home / "agent", f"marks = Path({str(marks)!r})\n{body}")
     modules = {"executor": "tests.chaos.executor"}
     told = {"PODIUM_CHAOS_AGENT": json.dumps(command), **settings}
-    with running(home, database_url, modules=modules, parts=parts, **told) as stack:
+    with running(home, database_url, modules=modules, parts=parts, accounts=accounts, **told) as stack:
         yield stack
 
 

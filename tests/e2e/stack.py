@@ -38,10 +38,11 @@ class Stack:
         settings: Mapping[str, str],
         *,
         modules: Mapping[str, str] | None = None,
+        accounts: bool = False,
     ) -> None:
         self.home = home
         self.database_url = database_url
-        self.nats = NatsServer(home)
+        self.nats = NatsServer(home, accounts=accounts)
         self._modules = {name: f"services.{name}" for name in SERVICES} | dict(modules or {})
         self._ports: dict[str, int] = {}
         self.url = self.url_of("gateway")
@@ -172,10 +173,11 @@ def running(
     *,
     modules: Mapping[str, str] | None = None,
     parts: Sequence[str] = SERVICES,
+    accounts: bool = False,
     **settings: str,
 ) -> Iterator[Stack]:
-    """A stack that is up, and is gone afterwards."""
-    stack = Stack(home, database_url, settings, modules=modules)
+    """A stack that is up, and is gone afterwards; with `accounts` its NATS has those that are shipped."""
+    stack = Stack(home, database_url, settings, modules=modules, accounts=accounts)
     stack.nats.start()
     try:
         stack.start(*parts)
