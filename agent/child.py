@@ -18,15 +18,16 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from agent.memory import memory_bytes
-from agent.processes import brood, deleted_bytes, descendants, end_all, resident_bytes
-from agent.scratch import ENTRIES_MAX, FOLDER_BYTES_MAX, usage
+from agent.processes import ahead, brood, end_all, threads_there
+from agent.scratch import FOLDER_BYTES_MAX
 from agent.syscalls import filter_for
 from agent.walls import SHARED, readable_places, script_s_code, walled
+from agent.watch import Overran, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,8 +36,7 @@ LINE_CHARS_MAX: Final = 300
 _TAIL_BYTES: Final = 8_192
 _CHUNK_BYTES: Final = 65_536
 _TICK_S: Final = 1.0
-_POLL_S: Final = 0.1
-_CHECK_S: Final = 0.5
+_POLL_S: Final = 0.05
 _PASSED_ON: Final = ("PATH", "LD_LIBRARY_PATH", "LANG")
 _CONFINE: Final = Path(__file__).with_name("confine.py")
 
@@ -44,13 +44,9 @@ _NAMESPACES: Final = ("net", "pid", "mnt", "ipc", "uts", "user")
 
 _FILE_BYTES_MAX: Final = FOLDER_BYTES_MAX
 _OPEN_FILES_MAX: Final = 1024
-_PROCESSES_MAX: Final = 256
-_USER_PROCESSES_MAX: Final = 8192
+_THREADS_MORE: Final = 2048
 _MEMORY_SHARE: Final = 0.85
-_MEMORY_SHARE_OF_ALL: Final = 0.95
 _CPUS_COUNTED: Final = 64
-
-Overran: TypeAlias = Literal["time", "disk", "processes", "memory"]
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +125,7 @@ def run(
             limits=_limits(timeout_s),
             places=places,
         ) as (process, report),
+        ahead(),
     ):
         try:
             overran = _follow(process, time.monotonic() + timeout_s, ear, folder, spare)
@@ -202,7 +199,8 @@ def _limits(timeout_s: float) -> dict[str, int]:
         "RLIMIT_DATA": int(memory_bytes() * _MEMORY_SHARE),
         "RLIMIT_FSIZE": _FILE_BYTES_MAX,
         "RLIMIT_NOFILE": _OPEN_FILES_MAX,
-        "RLIMIT_NPROC": _USER_PROCESSES_MAX,
+        # It counts all threads of a user, or of a user namespace.
+        "RLIMIT_NPROC": threads_there() + _THREADS_MORE,
     }
 
 
@@ -243,16 +241,13 @@ def _follow(
     """Listen until the process has ended; the bound that it broke where it did so first."""
     assert process.stdout is not None
     assert process.stderr is not None
-    check_at = 0.0
+    watch = Watch(folder, spare)
     with selectors.DefaultSelector() as pipes, process.stdout as out, process.stderr as err:
         for pipe in (out, err):
             pipes.register(pipe, selectors.EVENT_READ)
         while (now := time.monotonic()) < deadline:
-            if now > check_at:
-                if trouble := _trouble(folder, spare):
-                    return trouble
-                # As long as it takes it pauses: looking must not become the work.
-                check_at = time.monotonic() + max(_CHECK_S, time.monotonic() - now)
+            if trouble := watch.trouble(now):
+                return trouble
             ended = process.poll() is not None
             ready = pipes.select(0.0 if ended else _POLL_S) if pipes.get_map() else []
             for key, _ in ready:
@@ -267,17 +262,6 @@ def _follow(
                 time.sleep(_POLL_S)
             ear.tick()
     return "time"
-
-
-def _trouble(folder: Path, spare: frozenset[int]) -> Overran | None:
-    """The bound of its folder, its processes or its memory that the script has broken."""
-    running = descendants(spare)
-    if len(running) > _PROCESSES_MAX:
-        return "processes"
-    if resident_bytes(running) > _MEMORY_SHARE_OF_ALL * memory_bytes():
-        return "memory"
-    used, entries = usage(folder)
-    return "disk" if used + deleted_bytes(running) > FOLDER_BYTES_MAX or entries > ENTRIES_MAX else None
 
 
 def _stop(process: subprocess.Popen[bytes], spare: frozenset[int]) -> int:

@@ -33,26 +33,36 @@ OWN = {"own-net", "own-pid", "own-mnt", "own-ipc", "own-uts", "own-user"}
 NO_MORE_NAMESPACES = ("--unshare-user", "--disable-userns", "--dev-bind", "/", "/", "--")
 
 
-def all_tried(folder: Path, bwrap: Path, before: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
-    """What comes of each attack, all of them at once; `before` stands before each driver's command."""
-    running = {attack: started(folder / attack, bwrap, attack, before) for attack in ALONE}
+def all_tried(folder: Path, bwrap: Path) -> dict[str, dict[str, Any]]:
+    """What comes of each attack, all of them at once."""
+    scripts = {attack: ROOT / "tests" / "attacks" / f"{attack}.py" for attack in ALONE}
+    return ends(
+        {
+            attack: started(folder / attack, bwrap, script, seconds_for(attack))
+            for attack, script in scripts.items()
+        }
+    )
+
+
+def ends(drivers: dict[str, subprocess.Popen[str]]) -> dict[str, dict[str, Any]]:
     said = {}
-    for attack, driver in running.items():
+    for attack, driver in drivers.items():
         out, error = driver.communicate(timeout=120)
         assert driver.returncode == 0, error
         said[attack] = json.loads(out.splitlines()[-1])
     return said
 
 
-def started(folder: Path, bwrap: Path, attack: str, before: Sequence[str]) -> subprocess.Popen[str]:
+def started(
+    folder: Path, bwrap: Path, script: Path, seconds: float, before: Sequence[str] = ()
+) -> subprocess.Popen[str]:
     names = ("PODIUM_OUTPUT_DIR", "PODIUM_WORK_DIR", "PODIUM_DATA_DIR", "TMPDIR", "HOME")
     folders = {name: str(folder / name) for name in names}
     for path in folders.values():
         Path(path).mkdir(parents=True)
     secrets = {"KAGGLE_KEY": "canary-of-kaggle", "ANTHROPIC_API_KEY": "canary-of-anthropic"}
-    script = str(ROOT / "tests" / "attacks" / f"{attack}.py")
     return subprocess.Popen(
-        [*before, sys.executable, "-m", "tests.attacks.driver", script, str(seconds_for(attack))],
+        [*before, sys.executable, "-m", "tests.attacks.driver", str(script), str(seconds)],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "PODIUM_BWRAP": str(bwrap), **secrets, **folders},
         stdout=subprocess.PIPE,
@@ -81,13 +91,18 @@ def test_every_attack_is_held_in_namespaces_of_its_own(tmp_path: Path, bwrap: Pa
         assert (said["trouble"], said["refusal"]) == ("", None)
 
 
-def test_every_attack_is_held_without_namespaces_but_no_model_s_script_runs(
-    tmp_path: Path, bwrap: Path
-) -> None:
-    for attack, said in all_tried(tmp_path, bwrap, (str(bwrap), *NO_MORE_NAMESPACES)).items():
+def test_every_attack_is_held_without_namespaces_but_no_model_s_script_runs(tmp_path: Path) -> None:
+    for attack, said in all_tried(tmp_path, tmp_path / "no-bwrap").items():
         assert_held(attack, said)
         assert OWN.isdisjoint(said["granted"])
-        assert "There are no namespaces of its own here: bwrap: " in said["refusal"]
+        assert "There are no namespaces of its own here: " in said["refusal"]
+
+
+def test_a_kernel_that_refuses_namespaces_is_found_out(tmp_path: Path, bwrap: Path) -> None:
+    script = ROOT / "tests" / "attacks" / "spy.py"
+    [said] = ends({"spy": started(tmp_path, bwrap, script, 20.0, (str(bwrap), *NO_MORE_NAMESPACES))}).values()
+    assert_held("spy", said)
+    assert "There are no namespaces of its own here: bwrap: " in said["refusal"]
 
 
 def test_namespaces_hold_by_themselves_on_a_kernel_without_landlock_and_seccomp(
@@ -110,13 +125,13 @@ def test_namespaces_hold_by_themselves_on_a_kernel_without_landlock_and_seccomp(
 
 
 def test_an_agent_that_is_killed_outright_leaves_nothing_that_runs(tmp_path: Path, bwrap: Path) -> None:
-    driver = started(tmp_path, bwrap, "daemon", ())
+    script = tmp_path / "lingers.py"
+    script.write_text("import os, time\nif os.fork() == 0:\n    os.setsid()\ntime.sleep(60)\n")
+    driver = started(tmp_path, bwrap, script, 60.0)
     scratch = str(tmp_path / "TMPDIR" / "script-")
-    while not running(scratch):
+    while len({os.getsid(pid) for pid in running(scratch)}) < 2:
         assert driver.poll() is None
         time.sleep(0.01)
-    time.sleep(0.3)  # Its daemons are in sessions of their own by then.
-    assert len(running(scratch)) > 1
     driver.send_signal(signal.SIGKILL)
     driver.communicate()
     deadline = time.monotonic() + 10
@@ -125,13 +140,13 @@ def test_an_agent_that_is_killed_outright_leaves_nothing_that_runs(tmp_path: Pat
         time.sleep(0.01)
 
 
-def running(words: str) -> list[str]:
+def running(words: str) -> list[int]:
     """The processes with these words in their command lines."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             if words in path.read_text(errors="replace"):
-                found.append(path.parent.name)
+                found.append(int(path.parent.name))
         except (FileNotFoundError, ProcessLookupError):
             continue  # It ended as it was looked at.
     return found
