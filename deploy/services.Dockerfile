@@ -10,8 +10,13 @@ ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
 COPY requirements/services.txt /tmp/services.txt
 RUN /opt/pip/bin/pip --python /opt/venv/bin/python install --no-compile --require-hashes --only-binary :all: -r /tmp/services.txt
+# No program reads the libraries' own tests, what compilers read, or symbols.  Libraries that wheels brought
+# along were moved about by their tools and do not bear to be stripped.
 # Bytecode is never checked against its source again: nothing in a read-only image changes.
+RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends binutils
 RUN find /opt/venv -type d -name tests -prune -exec rm -rf {} + \
+    && find /opt/venv/lib -type f -regextype egrep -regex '.*\.(h|hpp|c|cpp|pyi|pyx|pxd|pxi)' -delete \
+    && find /opt/venv/lib -name '*.so' -not -path '*.libs/*' -exec strip --strip-unneeded {} + \
     && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib
 COPY events/ /app/events/
 COPY services/ /app/services/

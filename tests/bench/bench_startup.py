@@ -55,11 +55,11 @@ def main() -> None:
     found = asyncio.run(starts(image, runs))
     for what, seconds in found.items():
         print(f"{what:<{max(map(len, found))}}  {told(seconds)}")
-    bare, until_byte, attempt, with_way_out = (statistics.median(seconds) for seconds in found.values())
-    print(f"ratio of the medians, to `docker run`:         {attempt / bare:.2f}, {with_way_out / bare:.2f}")
+    bare, until_line, attempt, with_way_out = (statistics.median(seconds) for seconds in found.values())
+    print(f"ratio of the medians, to `docker run`: {attempt / bare:.2f}, {with_way_out / bare:.2f}")
     print(
-        "ratio of the medians, to its first byte alone: "
-        f"{attempt / until_byte:.2f}, {with_way_out / until_byte:.2f}"
+        "ratio of the medians, to its line alone:   "
+        f"{attempt / until_line:.2f}, {with_way_out / until_line:.2f}"
     )
     lags = asyncio.run(lags_s(image))
     p50, p99 = statistics.median(lags), statistics.quantiles(lags, n=100)[98]
@@ -71,15 +71,16 @@ def told(seconds: list[float]) -> str:
 
 
 def bare_run_s(image: str) -> tuple[float, float]:
-    """`docker run` of an interpreter that prints a byte: from command to its end, and to that byte."""
+    """`docker run` of an interpreter that prints a line: from command to its end, and to that line."""
     command = ["docker", "run", "--rm", "--network", "none", "--entrypoint", "/opt/venv/bin/python", image]
     began = time.perf_counter()
     with subprocess.Popen([*command, "-c", "print(1)"], stdout=subprocess.PIPE) as run:
         assert run.stdout is not None
-        assert run.stdout.read(1) == b"1"
-        byte_s = time.perf_counter() - began
+        assert run.stdout.readline() == b"1\n"
+        line_s = time.perf_counter() - began
+        run.wait()
     assert run.returncode == 0
-    return time.perf_counter() - began, byte_s
+    return time.perf_counter() - began, line_s
 
 
 @contextlib.asynccontextmanager
@@ -122,19 +123,19 @@ async def executing(
 async def starts(image: str, runs: int) -> dict[str, list[float]]:
     """Seconds by what took them, one of each after the other: a busy machine is busy for all of them."""
     found: dict[str, list[float]] = {
-        "docker run of an interpreter that prints a byte": [],
-        "the same, until the byte is there": [],
+        "docker run of an interpreter that prints a line": [],
+        "the same, until the line is there": [],
         "AttemptScheduled to the first message": [],
         "the same, with a way out": [],
     }
-    bare, until_byte, attempt, with_way_out = found.values()
+    bare, until_line, attempt, with_way_out = found.values()
     key = {"ANTHROPIC_API_KEY": "sk-none", "ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
         async with executing(Path(one), image) as log, executing(Path(other), image, key) as open_log:
             for _ in range(runs):
-                whole_s, byte_s = await asyncio.to_thread(bare_run_s, image)
+                whole_s, line_s = await asyncio.to_thread(bare_run_s, image)
                 bare.append(whole_s)
-                until_byte.append(byte_s)
+                until_line.append(line_s)
                 attempt.append(await start_s(log))
                 with_way_out.append(await start_s(open_log))
     return found

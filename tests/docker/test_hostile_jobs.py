@@ -1,4 +1,4 @@
-"""Whole jobs whose generated script is an attack: each ends in time, with an honest answer."""
+"""Whole jobs whose generated scripts are attacks, one after the other: each ends in time, and honestly."""
 
 from __future__ import annotations
 
@@ -31,24 +31,25 @@ pytestmark = pytest.mark.docker
 
 ROOT = Path(__file__).parents[2]
 COMPETITION = ROOT / "competitions" / "titanic-passenger-survival" / "public"
-ATTACKS = ("hang", "spy", "hog", "files")
+JOBS = {"spy-hang": (b"HELD environ of", b"here to stay"), "files-hog": (b"HELD sparse giant", b"eating")}
+"""The attacks of each job, and what shows that they ran: the second is the simpler script, tried next."""
 SECRETS = {"ANTHROPIC_API_KEY": "canary-of-anthropic", "KAGGLE_KEY": "canary-of-kaggle"}
-BUDGET_S = 45
+BUDGET_S = 30
 ENDS_WITHIN_S = BUDGET_S + 30
 
 HOSTILE = """
 import os, runpy
 from pathlib import Path
 from agent.codegen import solution
-attack = Path("/attacks", os.environ["PODIUM_COMPETITION"] + ".py").read_text()
-solution.write_solution = lambda brief, plan: attack
+attacks = iter(os.environ["PODIUM_COMPETITION"].split("-"))
+solution.write_solution = lambda brief, plan: Path("/attacks", next(attacks) + ".py").read_text()
 runpy.run_module("agent", run_name="__main__", alter_sys=True)
 """
 
 
 @pytest.fixture
 async def hostile_image(docker: Docker) -> str:
-    """The agent's image, but codegen writes the attack that is named like the competition."""
+    """The agent's image, but codegen writes the attacks that the competition is named after."""
     name = "podium-agent-hostile:test"
     files = {
         "Dockerfile": (
@@ -56,7 +57,10 @@ async def hostile_image(docker: Docker) -> str:
             'ENV PYTHONPATH=/app\nENTRYPOINT ["/opt/venv/bin/python", "-P", "/hostile.py"]\n'
         ).encode(),
         "hostile.py": HOSTILE.encode(),
-    } | {f"attacks/{attack}.py": (ROOT / "tests/attacks" / f"{attack}.py").read_bytes() for attack in ATTACKS}
+    } | {
+        f"attacks/{attack}.py": (ROOT / "tests/attacks" / f"{attack}.py").read_bytes()
+        for attack in "-".join(JOBS).split("-")
+    }
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as archive:
         for path, content in files.items():
@@ -82,22 +86,22 @@ async def test_a_job_whose_script_attacks_ends_in_time_with_an_honest_answer_and
         PODIUM_BUDGET_S=str(BUDGET_S),
         PODIUM_SLOTS="2",
     )
-    jobs = {attack: uuid4().hex for attack in ATTACKS}
+    jobs = {attacks: uuid4().hex for attacks in JOBS}
     async with nats_server.connection() as connection:
         await ensure_stream(connection.jetstream())
         await ensure_bucket(connection.jetstream())
         log = JetStreamLog(connection, source="test")
-        for attack, job_id in jobs.items():
-            shutil.copytree(COMPETITION, tmp_path / "competitions" / attack / "public")
-            await schedule(log, job_id, competition=attack)
+        for attacks, job_id in jobs.items():
+            shutil.copytree(COMPETITION, tmp_path / "competitions" / attacks / "public")
+            await schedule(log, job_id, competition=attacks)
         await executor.start()
         try:
-            for attack, job_id in jobs.items():
+            for attacks, job_id in jobs.items():
                 events = await until(log, job_id, over, timeout_s=ENDS_WITHIN_S + 30)
                 times = {type(record.event): record.time for record in await log.read_job(job_id)}
                 seconds = (times[type(events[-1])] - times[AttemptStarted]).total_seconds()
-                assert seconds < ENDS_WITHIN_S, attack
-                assert_honest(attack, events)
+                assert seconds < ENDS_WITHIN_S, attacks
+                assert_honest(attacks, events)
                 await assert_answers(ArtifactStore(connection.jetstream()), events)
             async with asyncio.timeout(20):
                 while [name for name in await left(docker) for job_id in jobs.values() if job_id in name]:
@@ -105,7 +109,8 @@ async def test_a_job_whose_script_attacks_ends_in_time_with_an_honest_answer_and
         finally:
             await executor.stop()
         stored = await all_stored(connection)
-    assert b"HELD environ of" in stored["LOGS"]
+    for ran in JOBS.values():
+        assert [words for words in ran if words not in stored["LOGS"]] == []
     assert b"BROKE" not in stored["LOGS"]
     for secret in SECRETS.values():
         assert not [name for name, text in stored.items() if secret.encode() in text]
