@@ -122,5 +122,5 @@ def bare_numbers(cells: pl.Series) -> pl.Series:
         .str.replace(r"(\d)\s*[%$\u20ac\u00a3\u00a5\u20b9]$", "$1")
     )
     mark = r"[,'\u2019 \u00a0\u202f]"
-    grouped = bare.str.contains(rf"^[-+]?\d{{1,3}}(?:{mark}\d{{3}})+(?:\.\d*)?$").fill_null(value=False)
+    grouped = bare.str.contains(rf"^[-+]?[1-9]\d{{0,2}}(?:{mark}\d{{3}})+(?:\.\d*)?$").fill_null(value=False)
     return bare.zip_with(~grouped, bare.str.replace_all(mark, ""))

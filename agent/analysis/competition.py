@@ -50,7 +50,7 @@ def state(
 ) -> Brief:
     """The brief that follows from what was read.  Raises RolesError."""
     description = files.description or ""
-    id_column, *asked = files.sample.columns
+    id_column, *asked = tables.sample.columns
     _check_ids(tables, files, id_column, asked)
     meant = askings(
         tables.sample_text.select(asked),
@@ -73,7 +73,7 @@ def state(
         title=_title(description) or competition,
         train=files.train,
         test=files.test,
-        sample=files.sample,
+        sample=tables.sample,
         id_column=id_column,
         id_in_test=tables.ids_text is not None,
         **first.fields(),
@@ -118,7 +118,7 @@ def _notes(tables: Tables, files: CompetitionFiles) -> list[str]:
     if tables.sampled:
         notes.append(f"Of {files.train.rows} rows of train {tables.train.height} were looked at.")
     if not files.sample.path:
-        columns = ", ".join(files.sample.columns)
+        columns = ", ".join(tables.sample.columns)
         notes.append(f"There is no sample submission: it is taken to have the columns {columns}.")
     return notes
 

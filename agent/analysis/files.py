@@ -160,23 +160,29 @@ def without_sample(tables: Mapping[Role, Sequence[TableFile]], description: str)
             unknown[::-1],
         )
     )
-    id_column = next((name for name in test.columns if _ID_NAME.search(name)), test.columns[0])
+    ids = sorted(filter(_ID_NAME.search, test.columns), key=lambda name: name.lower() != "id")
+    id_column = next(iter(ids), test.columns[0])
     sample = TableFile(path="", dialect=test.dialect, rows=test.rows, columns=(id_column, target))
     return Trio(sample=sample, train=train, test=test)
 
 
 def with_features(trio: Trio, trains: Sequence[TableFile]) -> Trio:
     """The trio with the train table that has test's columns, where the one taken has little but labels."""
-    test = set(trio.test.columns)
-    own = set(trio.train.columns)
+
+    def shared(table: TableFile, with_: TableFile) -> int:
+        return len({name.lower() for name in table.columns} & {name.lower() for name in with_.columns})
+
+    taken = {trio.test.path, trio.sample.path}
     better = [
         table
         for table in trains
-        if len(test & set(table.columns)) > len(test & own) and own & set(table.columns)
+        if table.path not in taken
+        and shared(table, trio.test) > shared(trio.train, trio.test)
+        and shared(table, trio.train)
     ]
     if not better:
         return trio
-    widest = max(better, key=lambda table: (len(test & set(table.columns)), -len(table.path)))
+    widest = max(better, key=lambda table: (shared(table, trio.test), -len(table.path)))
     return msgspec.structs.replace(trio, train=widest)
 
 

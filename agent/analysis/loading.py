@@ -11,7 +11,7 @@ import polars as pl
 from agent.analysis.roles import LABELS_MAX, by_plain_name, match_targets
 from agent.analysis.sides import join_sides
 from agent.analysis.tables import read_text, reading, scan, typed, typed_alike
-from agent.brief import SideTable
+from agent.brief import SideTable, TableFile
 from agent.errors import RolesError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agent.analysis.files import CompetitionFiles
-    from agent.brief import TableFile
 
 CELLS_MAX: Final = 12_000_000
 """Of a table with more cells some rows are looked at: enough to know its columns by."""
@@ -30,13 +29,15 @@ _ROWS_MIN: Final = 20_000
 class Tables(msgspec.Struct, frozen=True, kw_only=True):
     """What is looked at: train and test typed; as text the sample, what may be a target, the ids.
 
-    Of a large table these are `sampled` rows; the sample and the ids are whole.  `ids_text` are test's ids
+    Of a large table these are `sampled` rows; the sample and the ids are whole.  `sample` is the file's, or
+    what it would be.  `ids_text` are test's ids
     as they are written, None where test has none; `test_id_column` is what test calls them, None where that
     is the sample's name.  `labels` are all of a target's values where only some rows are looked at.
     """
 
     train: pl.DataFrame
     test: pl.DataFrame
+    sample: TableFile
     sample_text: pl.DataFrame
     train_text: pl.DataFrame
     ids_text: pl.Series | None
@@ -49,9 +50,10 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True):
 
 def load_tables(data_dir: Path, files: CompetitionFiles, *, cells_max: int = CELLS_MAX) -> Tables:
     """The tables of a competition.  Raises FilesError; RolesError (target_not_found)."""
-    id_column, *asked = files.sample.columns
     train = read_text(data_dir, files.train, rows=some_rows(files.train, cells_max))
     test = read_text(data_dir, files.test, rows=some_rows(files.test, cells_max))
+    sample = files.sample if files.sample.path else _with_ids(files.sample, test)
+    id_column, *asked = sample.columns
     test_id = _test_id(id_column, test.columns)
     if test_id not in {None, id_column}:
         test = test.rename({str(test_id): id_column})
@@ -65,7 +67,8 @@ def load_tables(data_dir: Path, files: CompetitionFiles, *, cells_max: int = CEL
     return Tables(
         train=whole_train,
         test=whole_test,
-        sample_text=sample_text(data_dir, files.sample, ids, files.test.rows),
+        sample=sample,
+        sample_text=sample_text(data_dir, sample, ids, files.test.rows),
         train_text=joined.train.select(names),
         ids_text=ids,
         test_id_column=None if test_id == id_column else test_id,
@@ -91,6 +94,16 @@ def sample_text(data_dir: Path, sample: TableFile, ids: pl.Series | None, test_r
     id_column, *asked = sample.columns
     rows = pl.int_range(test_rows, eager=True).cast(pl.String).alias(id_column) if ids is None else ids
     return rows.to_frame().with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in asked)
+
+
+def _with_ids(sample: TableFile, test: pl.DataFrame) -> TableFile:
+    """A sample that is not there, with a column of test for its ids, or row numbers where none can be."""
+    id_column, *asked = sample.columns
+    free = next((name for name in ("id", "row_id", "row number") if name not in test.columns), "#")
+    for name in (id_column, test.columns[0]):
+        if test[name].n_unique() == test.height:
+            return msgspec.structs.replace(sample, columns=(name, *asked))
+    return msgspec.structs.replace(sample, columns=(free, *asked))
 
 
 def _test_id(id_column: str, test: Sequence[str]) -> str | None:

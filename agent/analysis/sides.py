@@ -10,6 +10,7 @@ import msgspec
 import polars as pl
 
 from agent.analysis.files import role_of
+from agent.analysis.roles import by_plain_name
 from agent.analysis.tables import read_text, reading, scan, typed
 from agent.brief import SideTable, TableFile
 from agent.joins import beside, one_each, plain_keys, summed_up
@@ -91,8 +92,14 @@ def pairs_of(
             yield Pair(label=label, train=shared, test=shared)
         elif "train" in tables and "test" in tables:
             yield Pair(label=label, train=tables["train"], test=tables["test"])
-        elif (alone := tables.get("train")) and set(asked) & set(alone.columns):
+        elif (alone := tables.get("train")) and _brings(alone, asked, train, test):
             yield Pair(label=label, train=alone, test=None)
+
+
+def _brings(table: TableFile, asked: Sequence[str], train: Sequence[str], test: Sequence[str]) -> bool:
+    """Whether a table for train alone has what is asked for: by name, by its width, or as none else has."""
+    named = any(by_plain_name(name, table.columns) for name in asked)
+    return named or len(table.columns) == len(asked) + 1 or set(train) <= set(test)
 
 
 def _label(path: str) -> str:
@@ -103,11 +110,13 @@ def _label(path: str) -> str:
 
 def _side(data_dir: Path, pair: Pair, found: Joined, asked: Sequence[str]) -> SideTable | None:
     """How a table is to be joined; None where no key does."""
-    names = _shared(pair, found)
+    shared = _shared(pair, found)
     best: tuple[tuple[bool, float], dict[str, str]] | None = None
-    for count in (1, 2, len(names)):
-        for ours in itertools.combinations(names, count) if count <= len(names) else ():
-            keys = {name: names[name] for name in ours}
+    for count in sorted({1, 2, len(shared)} - {0}):
+        for chosen in itertools.combinations(shared, count):
+            keys = dict(chosen)
+            if len(keys) < count or len(set(keys.values())) < count:
+                continue
             fit = _fit(data_dir, pair, keys, found)
             if fit is not None and (best is None or fit > best[0]):
                 best = fit, keys
@@ -128,18 +137,21 @@ def _side(data_dir: Path, pair: Pair, found: Joined, asked: Sequence[str]) -> Si
     return SideTable(train=pair.train, test=pair.test, keys=keys, columns=columns, count=f"{pair.label} rows")
 
 
-def _shared(pair: Pair, found: Joined) -> dict[str, str]:
-    """Train's columns that may be keys, and what they are called in the side table."""
+def _shared(pair: Pair, found: Joined) -> list[tuple[str, str]]:
+    """Train's columns that may be keys, each with what it may be called in the side table.
+
+    `shop_id` may be called so, ShopID, or plain id in a table of shops.
+    """
     ours = [name for name in found.train.columns if pair.test is None or name in found.test.columns]
-    theirs = {name: name for name in pair.any.columns if name in ours}
     letters = {re.sub(r"[\W_]", "", name.lower()): name for name in ours}
     singular = re.sub(r"[\W_]", "", pair.label.lower()).removesuffix("s")
-    for name in pair.any.columns:
-        plain = re.sub(r"[\W_]", "", name.lower())
-        meant = letters.get(plain) or (letters.get(singular + plain) if plain in _KEY_NAMES else None)
-        if name not in theirs.values() and meant and meant not in theirs:
-            theirs[meant] = name
-    return dict(itertools.islice(theirs.items(), _SHARED_MAX))
+    shared = []
+    for theirs in pair.any.columns:
+        plain = re.sub(r"[\W_]", "", theirs.lower())
+        of_table = letters.get(singular + plain) if plain in _KEY_NAMES else None
+        for name in dict.fromkeys([theirs if theirs in ours else letters.get(plain), of_table]):
+            shared += [(name, theirs)] if name is not None else []
+    return shared[:_SHARED_MAX]
 
 
 def _fit(data_dir: Path, pair: Pair, keys: dict[str, str], found: Joined) -> tuple[bool, float] | None:

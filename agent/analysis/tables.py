@@ -37,8 +37,8 @@ NUMBER_BLANKS: Final = (
 _HEAD_CHARS: Final = 64 * 1024
 _HEAD_ROWS: Final = 200
 _COMMA_NUMBER: Final = re.compile(r"[-+]?\d+,\d+")
-_POINT_NUMBER: Final = re.compile(r"[-+]?\d*\.\d+")
-_THOUSANDS: Final = re.compile(r"[-+]?\d{1,3}(,\d{3})+")
+_POINT_NUMBER: Final = re.compile(r"[-+]?\d*\.(?!0*$)\d+")
+_THOUSANDS: Final = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")
 _DIGIT: Final = re.compile(r"\d")
 _CHUNK_BYTES: Final = 1 << 22
 _NO_NUMBERS: Final = ("nan", "inf", "infinity")
@@ -222,11 +222,18 @@ def _regularity(rows: list[list[str]]) -> tuple[float, int]:
 
 
 def _has_decimal_commas(rows: list[list[str]], delimiter: str) -> bool:
-    """Whether numbers are written 1,5 - and not 1,500 for one thousand five hundred."""
-    cells = [cell.strip() for row in rows for cell in row]
-    commas = [cell for cell in cells if _COMMA_NUMBER.fullmatch(cell)]
-    points = sum(1 for cell in cells if _POINT_NUMBER.fullmatch(cell))
-    if len(commas) <= points:
-        return False
-    # Beside a semicolon a comma is a decimal one: that is why the semicolon was taken.
-    return delimiter == ";" or not all(_THOUSANDS.fullmatch(cell) for cell in commas)
+    """Whether numbers are written 1,5 - and not 1,500 for one thousand five hundred.
+
+    Each column is asked by itself: one may hold both 1,5 and, for a thousand, 1.000.
+    """
+    says_yes = says_no = unsure = 0
+    for column in zip(*(row for row in rows if len(row) == len(rows[0])), strict=True):
+        cells = [cell.strip() for cell in column]
+        commas = [cell for cell in cells if _COMMA_NUMBER.fullmatch(cell)]
+        points = [cell for cell in cells if _POINT_NUMBER.fullmatch(cell)]
+        if commas and not points:
+            plain = all(_THOUSANDS.fullmatch(cell) for cell in commas)
+            says_yes, unsure = says_yes + (not plain), unsure + plain
+        says_no += bool(points) and not all(_THOUSANDS.fullmatch(cell.replace(".", ",")) for cell in points)
+    # Beside a semicolon a comma is a decimal one, that is why the semicolon was taken: unless points are.
+    return says_yes > says_no or (delimiter == ";" and bool(says_yes or unsure) and says_yes >= says_no)

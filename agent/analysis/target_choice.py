@@ -104,13 +104,21 @@ def _lone(
 
 def _several(asked: Sequence[str], train: Sequence[str], unknown: Sequence[str]) -> tuple[Target, ...] | None:
     """Those found by name, and the others in order, where just as many columns are left over."""
-    named = {name: column for name in asked if (column := by_plain_name(name, train))}
+    named = {
+        name: column for name in asked if (column := by_plain_name(name, train) or _within(name, unknown))
+    }
     left = [column for column in unknown if column not in named.values()]
     without = [name for name in asked if name not in named]
-    if len(left) != len(without):
+    if without and len(left) != len(without):
         return None
-    pairs = named | dict(zip(without, left, strict=True))
+    pairs = named | dict(zip(without, left, strict=False))
     return tuple(Target(train_column=pairs[name], submission_column=name) for name in asked)
+
+
+def _within(name: str, columns: Sequence[str]) -> str | None:
+    """The one column whose words are all among those of the name."""
+    found = [column for column in columns if _tokens(column) and _tokens(column) <= _tokens(name)]
+    return found[0] if len(found) == 1 else None
 
 
 def _may_answer(sample: pl.Series, column: pl.Series) -> bool:
