@@ -49,6 +49,7 @@ async def serve(settings: Settings) -> None:
             executor=settings.executor,
             slots=settings.slots,
             running=lambda: executor.running,
+            left_over=lambda: executor.left_over,
         )
     )
     try:

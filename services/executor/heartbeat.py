@@ -21,13 +21,21 @@ EVERY_S: Final = 2.0
 _log = structlog.get_logger(__name__)
 
 
-async def beat(connection: Client, *, executor: str, slots: int, running: Callable[[], int]) -> None:
+async def beat(
+    connection: Client,
+    *,
+    executor: str,
+    slots: int,
+    running: Callable[[], int],
+    left_over: Callable[[], int],
+) -> None:
     """Publish for ever, on core NATS: nothing is stored, and what is missed is not made up for."""
     subject = subjects.heartbeat_of(executor)
     while True:
         # A client that is cut off would keep the beats and send them all later.
         if connection.is_connected:
-            payload = msgspec.json.encode({"executor": executor, "running": running(), "slots": slots})
+            told = {"executor": executor, "running": running(), "slots": slots, "left_over": left_over()}
+            payload = msgspec.json.encode(told)
             try:
                 await connection.publish(subject, payload)
             except (NatsError, OSError) as error:

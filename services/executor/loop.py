@@ -45,7 +45,8 @@ _log = structlog.get_logger(__name__)
 class Executor:
     """One executor; there must be no second one with its id.
 
-    `lines` is where the log lines of attempts go, None: nowhere.
+    `lines` is where the log lines of attempts go, None: nowhere.  `left_over` are the sandboxes that belonged
+    to no running attempt when last looked for, and are still there.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Executor:
         self._clock = clock
         self._jobs = LiveJobs()
         self._runs: dict[tuple[str, int], tuple[AttemptRun, asyncio.Task[None]]] = {}
+        self.left_over = 0
         self._swept = False
         self._stopping = False
 
@@ -166,13 +168,16 @@ class Executor:
         Raises:
             SandboxError, UnavailableError: it is not known which these are.
         """
+        there = 0
         for remains in await self._runtime.find():
             job_id, number = remains.job_id, remains.attempt
             if (job_id, number) in self._runs:
                 continue
+            there += 1
             if is_left_over(await self._events.read_job(job_id), number, self._settings.executor):
                 _log.warning("sandbox_left_over", job_id=job_id, attempt=number)
-                await _removed(remains)
+                there -= await _removed(remains)
+        self.left_over = there
         self._swept = True
 
     async def _keep_clean(self) -> None:
@@ -292,9 +297,11 @@ def _is_over(job: Job, number: int) -> bool:
     return job.has_ended or current is None or current.number != number or current.status == "lost"
 
 
-async def _removed(remains: Remains) -> None:
+async def _removed(remains: Remains) -> bool:
     """Remove a sandbox; one that cannot be removed now is found by the next sweep."""
     try:
         await remains.remove()
     except SandboxError as error:
         _log.warning("sandbox_not_removed", reason=str(error))
+        return False
+    return True

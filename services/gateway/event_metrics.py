@@ -44,6 +44,12 @@ class EventMetrics:
         self._requested = Counter("podium_jobs_requested", "Jobs asked for.", registry=registry)
         self._ended = Counter("podium_jobs_ended", "Jobs that ended.", ["status"], registry=registry)
         self._retries = Counter("podium_retries", "Attempts scheduled to follow another.", registry=registry)
+        self._started = Counter(
+            "podium_attempts_started",
+            "Attempts started, each in a container.",
+            ["runtime"],
+            registry=registry,
+        )
         self._lost = Counter(
             "podium_attempts_lost", "Attempts whose executor fell silent.", registry=registry
         )
@@ -100,6 +106,7 @@ class EventMetrics:
                 self._dollars.inc(max(0.0, event.dollars))
 
     def _begin(self, event: ev.AttemptStarted, at: datetime) -> None:
+        self._started.labels(event.runtime).inc()
         self._running[event.job_id] = _Running(attempt=event.attempt, began=at, stages={})
         self._running.move_to_end(event.job_id)
         if len(self._running) > _FOLLOWED_MAX:

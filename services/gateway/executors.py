@@ -19,11 +19,15 @@ _log = structlog.get_logger(__name__)
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
-    """What an executor says of itself: its name, its places and how many of them are taken."""
+    """What an executor says of itself: its name, its places, and how many of them are taken.
+
+    `left_over` sandboxes belong to no attempt that runs, and could not be removed yet.
+    """
 
     executor: str
     slots: Annotated[int, msgspec.Meta(ge=0)]
     running: Annotated[int, msgspec.Meta(ge=0)]
+    left_over: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 _decoder = msgspec.json.Decoder(Heartbeat)

@@ -55,6 +55,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         yield _gauge("podium_executors_alive", "Executors heard in the last 15 s.", len(self.executors))
         yield _gauges("podium_executor_slots", "Attempts it takes at once.", "executor", slots)
         yield _gauges("podium_executor_running", "Attempts it runs.", "executor", running)
+        there = {beat.executor: beat.running + beat.left_over for beat in self.executors}
+        help_ = "Containers of attempts that are there, left over ones included."
+        yield _gauges("podium_executor_containers", help_, "executor", there)
 
 
 def _gauge(name: str, documentation: str, value: float) -> Metric:

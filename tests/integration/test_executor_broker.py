@@ -93,13 +93,15 @@ async def test_an_executor_says_that_it_lives(connection: Client, monkeypatch: p
     monkeypatch.setattr(heartbeat, "EVERY_S", 0.05)
     heard: asyncio.Queue[Msg] = asyncio.Queue()
     await connection.subscribe(subjects.HEARTBEATS, cb=heard.put)
-    beating = asyncio.create_task(heartbeat.beat(connection, executor="one", slots=3, running=lambda: 2))
+    beating = asyncio.create_task(
+        heartbeat.beat(connection, executor="one", slots=3, running=lambda: 2, left_over=lambda: 1)
+    )
     async with asyncio.timeout(10):
         messages = [await heard.get() for _ in range(3)]
     beating.cancel()
     await asyncio.wait({beating})
     assert {message.subject for message in messages} == {"podium.heartbeat.one"}
-    assert json.loads(messages[-1].data) == {"executor": "one", "running": 2, "slots": 3}
+    assert json.loads(messages[-1].data) == {"executor": "one", "running": 2, "slots": 3, "left_over": 1}
 
 
 async def test_the_process_starts_works_refuses_a_twin_and_ends_on_sigterm(

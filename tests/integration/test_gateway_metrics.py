@@ -58,7 +58,7 @@ def value(found: dict[str, list[tuple[dict[str, str], float]]], name: str, **lab
 
 async def heard(gateway: Gateway, client: Any) -> dict[str, list[tuple[dict[str, str], float]]]:
     """A scrape after an executor's heartbeat has come in."""
-    beat = msgspec.json.encode({"executor": 'x"1', "running": 1, "slots": 3})
+    beat = msgspec.json.encode({"executor": 'x"1', "running": 1, "slots": 3, "left_over": 2})
     async with asyncio.timeout(10):
         while True:
             await client.publish(subjects.heartbeat_of("x1"), beat)
@@ -113,6 +113,7 @@ async def test_a_scrape_tells_of_requests_jobs_executors_and_the_projector(
     assert value(found, "podium_sse_clients") == 1
     assert value(found, "podium_executor_slots", executor='x"1') == 3
     assert value(found, "podium_executor_running", executor='x"1') == 1
+    assert value(found, "podium_executor_containers", executor='x"1') == 3
     assert value(found, "podium_jobs_requested_total") == 2
     assert value(found, "podium_jobs_ended_total", status="failed") == 1
     assert value(found, "podium_attempt_duration_seconds_count", outcome="failed") == 1

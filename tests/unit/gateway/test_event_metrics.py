@@ -48,6 +48,7 @@ def test_a_job_with_a_retry(registry: CollectorRegistry) -> None:
         "podium_attempts_lost_total": 0,
     }
     assert registry.get_sample_value("podium_llm_dollars_total") == 0.5
+    assert registry.get_sample_value("podium_attempts_started_total", {"runtime": "docker"}) == 2
     assert registry.get_sample_value("podium_jobs_ended_total", {"status": "success"}) == 1
     assert durations(registry, "podium_attempt_duration_seconds", outcome="failed") == (1, 3)
     assert durations(registry, "podium_attempt_duration_seconds", outcome="succeeded") == (1, 4)
