@@ -69,7 +69,8 @@ class AttemptStarted(_Event, frozen=True, kw_only=True):
     """An executor claimed the attempt and is about to start its sandbox.  Written by that executor.
 
     `notes` say what differs from what was asked for (CPUs clamped to the host's, no isolation);
-    `disk_bound` what keeps its files in their size (``kernel``: a quota; ``measured``: they are looked at).
+    `disk_bound` what keeps its files in their size (``kernel``: a quota; ``measured``: they are looked at);
+    `budget_s` is how long the attempt is to take, None in events of before it was told.
     """
 
     attempt: int
@@ -78,6 +79,7 @@ class AttemptStarted(_Event, frozen=True, kw_only=True):
     cpus: float
     memory_bytes: int
     disk_bound: DiskBound = "measured"
+    budget_s: int | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -78,6 +78,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     executor: str | None = None
     runtime: str | None = None
+    budget_s: int | None = None
     notes: tuple[str, ...] = ()
     stages: tuple[StageState, ...] = ()
     models: tuple[ModelScore, ...] = ()
@@ -232,6 +233,7 @@ def _evolve_attempt(attempt: Attempt, event: _AttemptEvent, at: datetime) -> Att
                 started_at=at,
                 executor=event.executor,
                 runtime=event.runtime,
+                budget_s=event.budget_s,
                 notes=event.notes,
             )
         case ev.StageStarted() | ev.StageProgressed() | ev.StageCompleted():

@@ -16,7 +16,7 @@ from services.executor.attempt import AttemptRun
 from services.executor.hearing import Heard, Hearing
 from services.executor.outcome import restarted
 from services.executor.runtime import SandboxError
-from services.executor.specification import limit_s_of, specify
+from services.executor.specification import budget_s_of, limit_s_of, specify
 from services.executor.writer import AttemptWriter, FencedError
 from services.logstream import LogLinesError
 from services.running import utc_now
@@ -225,6 +225,7 @@ class Executor:
             cpus=facts.cpus,
             memory_bytes=facts.memory_bytes,
             disk_bound=facts.disk_bound,
+            budget_s=budget_s_of(job, self._settings),
             notes=facts.notes,
         )
         if not await writer.claim(started):

@@ -20,11 +20,22 @@ if TYPE_CHECKING:
 
 _ONE: Final = "SELECT metadata FROM jobs WHERE job_id = $1"
 _PAGE: Final = "SELECT metadata FROM jobs {} ORDER BY created_at DESC, job_id DESC LIMIT $1"
+# From one name to the next by the index: there are few names among many jobs.
+_NAMES_WITH: Final = """
+    WITH RECURSIVE names (name) AS (
+        (SELECT competition_name FROM jobs ORDER BY competition_name LIMIT 1)
+        UNION ALL
+        SELECT (SELECT competition_name FROM jobs WHERE competition_name > name
+                ORDER BY competition_name LIMIT 1)
+        FROM names WHERE name IS NOT NULL
+    ) SELECT name FROM names WHERE strpos(name, {}) > 0
+"""
 _CONDITIONS: Final = {
     "owner": "owner = {}",
     "before": "(created_at, job_id) < (SELECT created_at, job_id FROM jobs WHERE job_id = {}::uuid)",
     "status": "status = {}",
     "competition": "competition_name = {}",
+    "search": f"competition_name IN ({_NAMES_WITH})",
     "tag": "tags @> to_jsonb(ARRAY[{}::text])",
     "since": "created_at >= {}",
     "until": "created_at < {}",
@@ -54,13 +65,15 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Which jobs are asked for: what is None does not matter.
 
     `owner` is the id of the API key that a job was asked for with; `before` is the id of a job: only older
-    ones; `since` (included) and `until` (left out) bound `created_at`.
+    ones; `since` (included) and `until` (left out) bound `created_at`; `search` is a part of the
+    competition's name.
     """
 
     owner: str | None = None
     before: str | None = None
     status: JobStatus | None = None
     competition: str | None = None
+    search: str | None = None
     tag: str | None = None
     since: datetime | None = None
     until: datetime | None = None

@@ -36,7 +36,10 @@ class ArtifactView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
-    """One execution of the job; `dollars` is what its calls to a language model cost."""
+    """One execution of the job; `dollars` is what its calls to a language model cost.
+
+    `budget_s` is how long it is to take: what was asked for, or the executor's default.
+    """
 
     number: int
     status: AttemptStatus
@@ -45,6 +48,7 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None
     executor: str | None
     runtime: str | None
+    budget_s: int | None
     notes: tuple[str, ...]
     llm_calls: int
     dollars: float
@@ -234,6 +238,7 @@ def _attempt_view(attempt: Attempt) -> AttemptView:
         ended_at=attempt.ended_at,
         executor=attempt.executor,
         runtime=attempt.runtime,
+        budget_s=attempt.budget_s,
         notes=attempt.notes,
         llm_calls=attempt.llm_calls,
         dollars=attempt.dollars,

@@ -41,6 +41,7 @@ def begun(job_id: str, attempt: int = 1) -> list[Event]:
             runtime="docker",
             cpus=2,
             memory_bytes=4 << 30,
+            budget_s=600,
             notes=("4 CPUs were asked for; this machine has 2.",),
         ),
     ]

@@ -68,6 +68,10 @@ async def test_older_jobs_come_in_pages_and_by_status(
     names = page.locator(".rows .name strong")
     await expect(names).to_have_count(50)
     await expect(names.first).to_have_text("old-51")
+    await page.get_by_role("searchbox").fill("ld-00")  # older than what is on the page
+    await expect(names).to_have_text(["old-00"])
+    await page.get_by_role("searchbox").fill("")
+    await expect(names).to_have_count(50)
     await page.get_by_role("button", name="Older jobs").click()
     await expect(names).to_have_count(52)
     await expect(page.get_by_role("button", name="Older jobs")).to_be_hidden()
@@ -91,8 +95,21 @@ async def test_a_wrong_address_is_told_while_it_is_typed_and_again_by_the_server
     await expect(page.locator("#budget_s-note")).to_have_text("A whole number from 30 to 86400.")
     await budget.fill("90")
     await expect(page.locator("#budget_s-note")).to_have_text("That is 1 min 30 s.")
+    await page.get_by_text("More options").click()
+    limit = page.get_by_role("textbox", name="Stopped after")
+    await limit.fill("5")
+    await expect(page.locator("#time_limit_s-note")).to_have_text("A whole number from 60 to 99999.")
+    await limit.fill("600")
+    await page.get_by_role("combobox", name="Priority").select_option("high")
     complaints.expect("status of 422")  # the browser's own line for the answer that this is about
     await url.fill("local:titanic")
-    await page.get_by_role("button", name="Solve").click()
+    async with page.expect_request("**/run") as asked:
+        await page.get_by_role("button", name="Solve").click()
+    assert (await asked.value).post_data_json == {
+        "kaggle_url": "local:titanic",
+        "budget_s": 90,
+        "time_limit_s": 600,
+        "priority": "high",
+    }
     await expect(note).to_contain_text("this server has no folder of competitions")
     await expect(url).to_be_focused()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -38,6 +39,7 @@ async def test_the_slider_goes_to_any_moment_and_stays_there_while_things_happen
     training = page.get_by_role("progressbar", name="training")
     await expect(training).to_have_attribute("aria-valuenow", "52")
     await expect(page.get_by_role("row", name="lightgbm")).to_be_visible()
+    await expect(page.get_by_text(re.compile(r"^done in (9|10) min.* at most$"))).to_be_visible()
     moment = page.get_by_role("slider", name="Moment")
     await moment.press("Home")
     await expect(training).to_have_attribute("aria-valuenow", "0")

@@ -21,10 +21,11 @@ export const cancel = (jobId) => call(`/jobs/${jobId}`, { method: "DELETE" });
 
 export const status = (jobId) => call(`/status/${jobId}`);
 
-export function list({ before = null, status: of = null } = {}) {
+export function list({ before = null, status: of = null, search = null } = {}) {
   const query = new URLSearchParams({ limit: "50" });
   if (before) query.set("before", before);
   if (of) query.set("status", of);
+  if (search) query.set("search", search);
   return call(`/jobs?${query}`);
 }
 

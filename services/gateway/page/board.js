@@ -12,10 +12,14 @@ const STATUSES = ["running", "queued", "retrying", "success", "failed", "cancell
 const MOVES = new Set(["AttemptScheduled", "AttemptStarted", "RetryScheduled", "JobSucceeded", "JobFailed", "JobCancelled"]);
 const AGAIN_MS = 2000;
 const TICK_MS = 1000;
+/** What the server can look for: a part of a competition's name; and how long to wait for more of it. */
+const NAME_PART = /^[a-z0-9-]{2,100}$/;
+const TYPING_MS = 300;
 
 export class Board {
   #jobs = new Map(); #rows = new Map(); #of = null; #words = ""; #nextBefore = null;
   #stream = null; #showLink; #generation = 0; #frame = null; #again = null; #clock; #changed = new Set(); #early = [];
+  #typing = null; #hasFound = false;
   #list = h("ol", { class: "rows", "aria-label": "Jobs, the newest first" });
   #heads = h("div", { class: "heads", "aria-hidden": "true" },
     ["Status", "Competition", "Stages", "Score", "Elapsed", "Requested"].map((head) => h("span", {}, head)));
@@ -28,8 +32,8 @@ export class Board {
     document.title = "Podium";
     this.#showLink = showLink;
     const search = h("input", {
-      id: "search", type: "search", placeholder: "Search competition or id", "aria-label": "Search the jobs below",
-      oninput: ({ target }) => { this.#words = target.value.trim().toLowerCase(); this.#arrange(); },
+      id: "search", type: "search", placeholder: "Search competition or id", "aria-label": "Search all jobs",
+      oninput: ({ target }) => this.#search(target.value.trim().toLowerCase()),
     });
     put(this.#filters, [null, ...STATUSES].map((of) =>
       h("button", { "aria-pressed": String(of === this.#of), onclick: () => this.#filter(of) }, of ?? "all")));
@@ -46,8 +50,30 @@ export class Board {
     this.#generation += 1;
     clearInterval(this.#clock);
     clearTimeout(this.#again);
+    clearTimeout(this.#typing);
     cancelAnimationFrame(this.#frame);
     this.#stream?.close();
+  }
+
+  /** Shows at once what fits of the jobs that are here, soon after also older ones that the server knows. */
+  #search(words) {
+    this.#words = words;
+    clearTimeout(this.#typing);
+    if (words === "" && this.#hasFound) return this.#load();
+    this.#arrange();
+    if (NAME_PART.test(words)) this.#typing = setTimeout(() => this.#find(words), TYPING_MS);
+  }
+
+  async #find(words) {
+    const generation = this.#generation;
+    try {
+      const page = await list({ status: this.#of, search: words });
+      if (generation !== this.#generation) return;
+      this.#hasFound = true;
+      await this.#take(page, generation);
+    } catch (error) {
+      if (generation === this.#generation) this.#failed(error, () => {});
+    }
   }
 
   #filter(of) {
@@ -67,6 +93,7 @@ export class Board {
       if (generation !== this.#generation) return;
       put(this.#problem);
       this.#jobs = new Map();
+      this.#hasFound = false;
       this.#nextBefore = page.next_before;
       await this.#take(page, generation);
       if (generation !== this.#generation) return;

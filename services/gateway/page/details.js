@@ -45,12 +45,20 @@ function factsOf(job, now) {
     ["Score", job.score === null ? "–" : `${score(job.score)} ${job.metric}`],
     ...(job.task ? [["Task", words(job.task)]] : []),
     ["Elapsed", job.started_at ? between(job.started_at, job.completed_at, now) : "not started"],
+    ...expected(latest, now),
     ["Requested", when(job.created_at, Date.now())],
     ["Budget", job.budget_s === null ? "default" : span(job.budget_s)],
     ["Model calls", `${dollars(job.dollars)} (${job.attempts.reduce((sum, one) => sum + one.llm_calls, 0)})`],
     ["Runs on", latest?.runtime ? `${latest.runtime}, ${latest.executor}` : "–"],
     ["Source", isKaggle ? job.competition : job.kaggle_url, isKaggle ? job.kaggle_url : null],
   ];
+}
+
+/** When a running attempt should be done: it plans for its budget. */
+function expected(attempt, now) {
+  if (attempt?.status !== "running" || attempt.budget_s === null) return [];
+  const left = Date.parse(attempt.started_at) + attempt.budget_s * 1000 - now;
+  return [["Expected", left > 0 ? `done in ${duration(left)} at most` : "any moment now"]];
 }
 
 export function attempts() {

@@ -83,7 +83,7 @@ function scheduled(job, { attempt, time }) {
   if (busy || attempt !== job.attempt + 1) return job;
   const fresh = {
     number: attempt, status: "scheduled", scheduled_at: time, started_at: null, ended_at: null,
-    executor: null, runtime: null, notes: [], llm_calls: 0, dollars: 0, error: null,
+    executor: null, runtime: null, budget_s: null, notes: [], llm_calls: 0, dollars: 0, error: null,
   };
   return {
     ...job, status: "queued", not_before: null, error: null, attempt, stage: null, stages: [], models: [],
@@ -104,8 +104,8 @@ function changed(job, change) {
   return { ...job, attempts };
 }
 
-function started(job, { time, executor, runtime, notes }) {
-  const after = changed(job, { status: "running", started_at: time, executor, runtime, notes });
+function started(job, { time, executor, runtime, budget_s = null, notes }) {
+  const after = changed(job, { status: "running", started_at: time, executor, runtime, budget_s, notes });
   return { ...after, status: "running", error: null, started_at: job.started_at ?? time };
 }
 

@@ -7,6 +7,9 @@ import { span } from "./format.js";
 
 const BUDGET_MIN_S = 30;
 const BUDGET_MAX_S = 86400;
+const LIMIT_MIN_S = 60;
+const LIMIT_MAX_S = 99999;
+const PRIORITIES = ["low", "normal", "high"];
 
 /** `onAccepted` gets the server's answer, with the new job's id. */
 export function submitForm(onAccepted) {
@@ -15,25 +18,36 @@ export function submitForm(onAccepted) {
     placeholder: "https://www.kaggle.com/competitions/titanic",
   });
   const budget = field("budget_s", "Budget (seconds)", { type: "text", inputmode: "numeric", placeholder: "default" });
+  const limit = field("time_limit_s", "Stopped after (seconds)", { type: "text", inputmode: "numeric", placeholder: "default" });
+  const priority = h("select", { id: "priority", name: "priority" },
+    PRIORITIES.map((name) => h("option", { value: name, selected: name === "normal" }, name)));
+  const more = h("details", { class: "more-options" }, h("summary", {}, "More options"),
+    h("div", {}, limit.box, h("div", { class: "field" }, h("label", { for: "priority" }, "Priority"), priority)));
   const button = h("button", { class: "primary", type: "submit" }, "Solve");
   const problem = h("p", { class: "problem", role: "alert" });
 
   url.input.addEventListener("input", () => say(url, url.input.value ? urlProblem(url) : null, urlHint(url)));
-  budget.input.addEventListener("input", () => say(budget, budgetProblem(budget), budgetHint(budget)));
+  for (const [at, least, most] of [[budget, BUDGET_MIN_S, BUDGET_MAX_S], [limit, LIMIT_MIN_S, LIMIT_MAX_S]])
+    at.input.addEventListener("input", () => say(at, secondsProblem(at, least, most), secondsHint(at)));
 
   const form = h("form", { class: "submit", novalidate: true, "aria-label": "Submit a competition", onsubmit: send },
-    url.box, budget.box, button, problem);
+    url.box, budget.box, button, more, problem);
 
   async function send(event) {
     event.preventDefault();
-    const wrong = [[url, urlProblem(url)], [budget, budgetProblem(budget)]].filter(([at, why]) => say(at, why));
+    const wrong = [[url, urlProblem(url)], [budget, secondsProblem(budget, BUDGET_MIN_S, BUDGET_MAX_S)],
+      [limit, secondsProblem(limit, LIMIT_MIN_S, LIMIT_MAX_S)]].filter(([at, why]) => say(at, why));
+    if (wrong.some(([at]) => at === limit)) more.open = true;
     if (wrong.length) return wrong[0][0].input.focus();
     put(problem);
     button.disabled = true;
     try {
-      onAccepted(await submit({ kaggle_url: url.input.value, ...seconds(budget) }));
+      onAccepted(await submit({
+        kaggle_url: url.input.value, ...seconds(budget), ...seconds(limit),
+        ...(priority.value === "normal" ? {} : { priority: priority.value }),
+      }));
     } catch (error) {
-      refused(error, { kaggle_url: url, budget_s: budget }, problem);
+      refused(error, { kaggle_url: url, budget_s: budget, time_limit_s: limit }, problem);
     } finally {
       button.disabled = false;
     }
@@ -62,15 +76,15 @@ function urlProblem({ input }) {
 
 const urlHint = ({ input }) => (parse(input.value).slug ? `Competition: ${parse(input.value).slug}` : "");
 
-const budgetHint = ({ input }) => (input.value.trim() ? `That is ${span(Number(input.value))}.` : "");
+const secondsHint = ({ input }) => (input.value.trim() ? `That is ${span(Number(input.value))}.` : "");
 
-function budgetProblem({ input }) {
+function secondsProblem({ input }, least, most) {
   const text = input.value.trim();
-  const isRight = /^\d{1,5}$/.test(text) && Number(text) >= BUDGET_MIN_S && Number(text) <= BUDGET_MAX_S;
-  return !text || isRight ? null : `A whole number from ${BUDGET_MIN_S} to ${BUDGET_MAX_S}.`;
+  const isRight = /^\d{1,5}$/.test(text) && Number(text) >= least && Number(text) <= most;
+  return !text || isRight ? null : `A whole number from ${least} to ${most}.`;
 }
 
-const seconds = ({ input }) => (input.value.trim() ? { budget_s: Number(input.value) } : {});
+const seconds = ({ input }) => (input.value.trim() ? { [input.name]: Number(input.value) } : {});
 
 /** What the server found wrong, at its field where it names one that is here. */
 function refused(error, fields, problem) {

@@ -59,6 +59,12 @@ async def job_list(
     competition: Annotated[
         str | None, QueryParameter(pattern=_SLUG_PATTERN, description="Only jobs of this competition.")
     ] = None,
+    search: Annotated[
+        str | None,
+        QueryParameter(
+            pattern=_SLUG_PATTERN, description="Only jobs of competitions with this in their name."
+        ),
+    ] = None,
     tag: Annotated[
         str | None, QueryParameter(pattern=TAG_PATTERN, description="Only jobs with this tag.")
     ] = None,
@@ -78,6 +84,7 @@ async def job_list(
         before=checked_id(before) if before else None,
         status=status,
         competition=competition.lower() if competition else None,
+        search=search.lower() if search else None,
         tag=tag,
         since=_moment("since", since),
         until=_moment("until", until),
