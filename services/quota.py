@@ -15,8 +15,8 @@ from aiodocker.volumes import DockerVolume
 if TYPE_CHECKING:
     from aiodocker import Docker
 
-_NAME: Final = "podium-quota-probe"
-_BYTES: Final = 1024**2
+PROBE: Final = {"Name": "podium-quota-probe", "DriverOpts": {"size": str(1024**2)}}
+"""The volume that is asked for; it is nobody's, and gone a moment later."""
 _NO_CONNECTION: Final = 900
 """The status that aiodocker gives where there was no answer at all."""
 
@@ -30,14 +30,12 @@ async def quota_problem(docker: Docker) -> str:
         DockerError, aiohttp.ClientError, OSError: it did not answer.
     """
     try:
-        await docker.volumes.create(  # type: ignore[no-untyped-call] # the client's own
-            {"Name": _NAME, "DriverOpts": {"size": str(_BYTES)}}
-        )
+        await docker.volumes.create(PROBE)  # type: ignore[no-untyped-call] # the client's own
     except DockerError as error:
         if error.status == _NO_CONNECTION:
             raise
         return error.message
-    volume = DockerVolume(docker, _NAME)  # type: ignore[no-untyped-call] # the client's own
+    volume = DockerVolume(docker, PROBE["Name"])  # type: ignore[no-untyped-call] # the client's own
     try:
         await volume.delete(force=True)  # type: ignore[no-untyped-call] # the client's own
     except DockerError as error:

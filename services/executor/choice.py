@@ -67,7 +67,7 @@ async def choose(settings: Settings) -> tuple[DockerRuntime | ProcessRuntime, Do
         image=settings.image,
         executor=settings.executor,
         facts=facts,
-        gates=Gates(settings.work_dir / "egress" / settings.executor),
+        gates=Gates(settings.egress_dir / settings.executor),
         oci_runtime=settings.docker_runtime,
         disk_bytes=settings.disk_bytes_max,
     )

@@ -31,12 +31,22 @@ TOLD_MAX: Final = 200
 _log = structlog.get_logger(__name__)
 
 
+def mounted(folder: Path, name: str) -> Path:
+    """The folder that a container finds its socket in, below that of its executor's gates."""
+    return folder / name / "socket"
+
+
+def refused(folder: Path, name: str) -> Path:
+    """The file of what a container was refused."""
+    return folder / name / "refused"
+
+
 class Gate:
     """One container's way out, open until it is closed."""
 
-    def __init__(self, folder: Path) -> None:
-        self._name = folder.name
-        self._refused = folder / "refused"
+    def __init__(self, folder: Path, name: str) -> None:
+        self._name = name
+        self._refused = refused(folder, name)
         self._told = self._refused.read_text().splitlines() if self._refused.exists() else []
         self._taken = 0
         self._proxy: Proxy | None = None
@@ -80,8 +90,8 @@ class Gates:
         self._open: dict[str, Gate] = {}
 
     def mounted(self, name: str) -> Path:
-        """The folder that a container finds its socket in."""
-        return self._folder / name / "socket"
+        """See `mounted`."""
+        return mounted(self._folder, name)
 
     async def open(self, name: str, allowed: AllowList) -> None:
         """Let a container out where that is allowed; also one that an earlier executor let out.
@@ -91,11 +101,12 @@ class Gates:
         """
         # Others on this machine do not get past this folder; a container sees only the one inside.
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        mounted = self.mounted(name)
-        mounted.mkdir(parents=True, exist_ok=True)
-        mounted.chmod(0o755)
-        gate = Gate(mounted.parent)
-        await gate.open(_listening(mounted), allowed)
+        inside = self.mounted(name)
+        if not inside.exists():  # else made before, by this executor or by what keeps the Engine from it
+            inside.mkdir(parents=True)
+            inside.chmod(0o755)
+        gate = Gate(self._folder, name)
+        await gate.open(_listening(inside), allowed)
         self._open[name] = gate
 
     def take(self, name: str) -> list[str]:
@@ -110,7 +121,9 @@ class Gates:
         """
         if (gate := self._open.pop(name, None)) is not None:
             await gate.close()
-        if (self._folder / name).exists():
+        (self.mounted(name) / SOCKET).unlink(missing_ok=True)
+        # Folders that services.executor.engine made are its own to remove, with the volume.
+        if (self._folder / name).exists() and os.access(self._folder, os.W_OK):
             shutil.rmtree(self._folder / name)
 
 

@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     budget_s: int
     competitions_dir: Path | None
     work_dir: Path
+    egress_dir: Path
     pulse_file: Path | None
     kaggle_variables: dict[str, str]
     model_variables: dict[str, str]
@@ -78,6 +79,7 @@ def read(environment: Environment) -> Settings:
         SettingError: one of them is missing or wrong.
     """
     competitions = environment.optional("PODIUM_COMPETITIONS_DIR")
+    work_dir = Path(environment.text("PODIUM_WORK_DIR", "~/.podium")).expanduser().absolute()
     return Settings(
         nats_url=environment.text("NATS_URL", "nats://127.0.0.1:4222"),
         nats_replicas=environment.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
@@ -96,7 +98,8 @@ def read(environment: Environment) -> Settings:
         budget_s=environment.integer("PODIUM_BUDGET_S", 1800, at_least=1),
         competitions_dir=Path(competitions) if competitions else None,
         pulse_file=environment.path("PODIUM_PULSE_FILE"),
-        work_dir=Path(environment.text("PODIUM_WORK_DIR", "~/.podium")).expanduser().absolute(),
+        work_dir=work_dir,
+        egress_dir=environment.path("PODIUM_EGRESS_DIR") or work_dir / "egress",
         artifact_days=environment.number("PODIUM_ARTIFACT_DAYS", 0),
         log_bytes=environment.integer("PODIUM_LOG_BYTES", LOG_BYTES, at_least=1024**2),
         log_days=environment.number("PODIUM_LOG_DAYS", LOG_DAYS),

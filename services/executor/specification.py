@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from services.executor.runtime import Facts
     from services.executor.settings import Settings
 
-_SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
+SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,199}")
 _PLANNED_SHARE: Final = 0.7
 """How much of a job's own time limit its agent plans for: start, download and report take time too."""
 _THREAD_COUNTS: Final = (
@@ -35,7 +35,7 @@ def specify(job: Job, attempt: int, settings: Settings, facts: Facts, *, nonce: 
     if local:
         if settings.competitions_dir is None:
             return _refused("PODIUM_COMPETITIONS_DIR is not set, so there are no local competitions.")
-        if not _SLUG.fullmatch(job.competition):
+        if not SLUG.fullmatch(job.competition):
             return _refused(f"{job.competition!r} is not the name of a competition.")
         data_dir = (settings.competitions_dir / job.competition / "public").absolute()
         if not data_dir.is_dir():
