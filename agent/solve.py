@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
 
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     from agent.report.page import Outcome
     from agent.settings import Settings
     from agent.speech import Narrator, Progress, Say
+
+_DOUBTS_SHARE: Final = 0.1
+"""The part of the time that may go into asking what a competition means."""
+
+_DOUBTS_S_MIN: Final = 15.0
+_DOUBTS_S_MAX: Final = 60.0
 
 
 def solve(
@@ -109,8 +116,9 @@ class Attempt:
             ground.data,
             ground.settings.competition,
             evaluation_metric=metric,
-            progress=progress.part(0.6 if metric else 0.02, 0.95),
+            progress=progress.part(0.6 if metric else 0.02, 0.9),
         )
+        brief = self._settled(brief, progress)
         ground.write_json("brief.json", brief)
         known = read_known(ground.data, brief)
         self._constant = write_constant(
@@ -124,6 +132,27 @@ class Attempt:
         )
         return brief, known
 
+    def _settled(self, brief: Brief, progress: Narrator) -> Brief:
+        """The brief with what the rules left in doubt settled, where there is a model to ask and time."""
+        from agent.planning.claude import claude_settings  # noqa: PLC0415
+        from agent.planning.claude_call import Claude  # noqa: PLC0415
+
+        ground = self._ground
+        settings = claude_settings(ground.environment)
+        if settings is None:
+            return brief
+        self._claude = Claude(settings, say=ground.say)
+        timeout_s = min(_DOUBTS_S_MAX, _DOUBTS_SHARE * ground.deadline.left_s(time.monotonic()))
+        if not brief.doubts or timeout_s < _DOUBTS_S_MIN:
+            return brief
+        from agent.analysis.files import find_files  # noqa: PLC0415
+        from agent.planning.claude_doubts import settled  # noqa: PLC0415
+
+        progress(0.9, f"Asking {settings.model} what the rules leave in doubt.")
+        description = find_files(ground.data).description or ""
+        notice = partial(progress, 0.9)
+        return settled(self._claude, brief, description, timeout_s=timeout_s, notice=notice)
+
     def _plan(self, brief: Brief, known: Known, progress: Narrator) -> tuple[Brief, Plan]:
         """The plan, and the brief that it is for: an advice may have dropped columns."""
         from agent.analysis.files import find_files  # noqa: PLC0415
@@ -131,7 +160,7 @@ class Attempt:
         from agent.planning.plan import Means  # noqa: PLC0415
 
         ground = self._ground
-        self._ask_whom(brief)
+        self._why_no_search = self._search_refused(brief)
         means = Means(
             seconds=max(SCRIPT_S_MIN, self._templates_share() * ground.script_s()),
             threads=ground.settings.cpus or os.cpu_count() or 1,
@@ -146,7 +175,7 @@ class Attempt:
             target_min=known.least,
             description=(find_files(ground.data).description or "") if self._claude else "",
             claude=self._claude,
-            notice=lambda words: progress(0.1, words),
+            notice=partial(progress, 0.1),
         )
         ground.write_json("brief.json", brief)
         ground.write_json("plan.json", plan)
@@ -157,21 +186,15 @@ class Attempt:
         )
         return brief, plan
 
-    def _ask_whom(self, brief: Brief) -> None:
-        """Whether there is a model to ask, and whether it is asked for scripts."""
-        from agent.planning.claude import claude_settings  # noqa: PLC0415
-        from agent.planning.claude_call import Claude  # noqa: PLC0415
+    def _search_refused(self, brief: Brief) -> str | None:
+        """Why no model is asked for scripts, None where one is."""
         from agent.search.allowed import why_no_search  # noqa: PLC0415
         from agent.zone import model_code_refusal  # noqa: PLC0415
 
         ground = self._ground
-        settings = claude_settings(ground.environment)
+        settings = self._claude.settings if self._claude else None
         refusal = model_code_refusal(ground.environment) if settings else None
-        if settings:
-            self._claude = Claude(settings, say=ground.say)
-        self._why_no_search = why_no_search(
-            settings, refusal, brief, seconds=ground.script_s(), limits=self._limits
-        )
+        return why_no_search(settings, refusal, brief, seconds=ground.script_s(), limits=self._limits)
 
     def _templates_share(self) -> float:
         return 1.0 if self._why_no_search else self._limits.templates_share

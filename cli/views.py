@@ -107,6 +107,9 @@ def _result(view: JobView, gateway_url: str) -> RenderableType:
     if view.status != "success" or view.score is None:
         return Text(view.error.message if view.error else f"The job is {view.status}.")
     table = facts_table([("score", f"{view.metric} {score_words(view.score, view.fold_scores)}")])
+    training = next((stage for stage in view.stages if stage.stage == "training"), None)
+    if training is not None:
+        table.add_row("made by", Text(training.message, overflow="fold"))
     if view.dollars:
         table.add_row("model calls", f"${view.dollars:.2f}")
     for artifact in view.artifacts:

@@ -14,6 +14,8 @@ import polars as pl
 from agent.dates import date_format, parse_dates
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from agent.brief import Brief
@@ -29,13 +31,13 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
     held: Rows
 
 
-def folds_of(assigned: pl.DataFrame, train: pl.DataFrame, brief: Brief) -> tuple[Fold, ...]:
+def folds_of(assigned: pl.DataFrame, brief: Brief, column: Callable[[str], pl.Series]) -> tuple[Fold, ...]:
     """The folds, those first that are to be used where not all can be: in time, the latest.
 
-    `assigned` has ``row`` and ``fold`` of the templates' out-of-fold predictions; `train` is the whole table
-    as text.  Rows that it leaves out (more than the templates had time for, the earliest in time, unknown
-    targets) are learnt from where that lets nothing through from a held-back row: forward in time, where they
-    are earlier; not where rows of one group or one stretch must stay together.
+    `assigned` has ``row`` and ``fold`` of the templates' out-of-fold predictions; `column` gives one of
+    train as text, all rows of it. Rows that it leaves out (more than the templates had time for, the
+    earliest in time, unknown targets) are learnt from where that lets nothing through from a held-back row:
+    forward in time, where they are earlier; not where rows of one group or one stretch must stay together.
     """
     numbers = sorted(assigned["fold"].unique().to_list())
     held = {
@@ -44,12 +46,12 @@ def folds_of(assigned: pl.DataFrame, train: pl.DataFrame, brief: Brief) -> tuple
     listed = np.sort(assigned["row"].to_numpy())
     scheme = brief.validation.scheme
     if scheme == "time" and brief.validation.column is not None:
-        when = moments(train[brief.validation.column], decimal_comma=brief.train.dialect.decimal_comma)
+        when = moments(column(brief.validation.column), decimal_comma=brief.train.dialect.decimal_comma)
         return tuple(
             Fold(number=number, learn=np.flatnonzero(when < when[rows].min()), held=rows)
             for number, rows in sorted(held.items(), reverse=True)
         )
-    known = listed if scheme in {"group", "blocks"} else np.arange(train.height)
+    known = listed if scheme in {"group", "blocks"} else np.arange(brief.train.rows)
     return tuple(
         Fold(number=number, learn=np.setdiff1d(known, rows), held=rows) for number, rows in held.items()
     )

@@ -126,7 +126,7 @@ class Hunt:
                 threads=self._plan.threads,
                 log=ground.log,
             ),
-            folds=folds_of(table, self._views.train, self._brief),
+            folds=folds_of(table, self._brief, lambda name: self._views.columns([name]).to_series()),
             sample_rows=self._limits.sample_rows,
             seed=self._plan.seed,
             left_s=left_s,
@@ -136,9 +136,8 @@ class Hunt:
         """The first rows of the three tables."""
         brief = self._brief
         return {
-            brief.train.path: self._views.train.head(_HEAD_ROWS),
-            brief.test.path: scan(self._ground.data, brief.test).head(_HEAD_ROWS).collect(),
-            brief.sample.path: self._known.sample.head(_HEAD_ROWS),
+            table.path: scan(self._ground.data, table).head(_HEAD_ROWS).collect()
+            for table in (brief.train, brief.test, brief.sample)
         }
 
     def _member(self, start: Result) -> Member:

@@ -60,8 +60,8 @@ class Judge:
         script = self._written(code)
         first = self.folds[0]
         if len(first.learn) >= 2 * self._sample_rows:
-            truth = self._views.train[self._brief.targets[0].train_column]
-            few = some_of(first, truth, self._sample_rows, self._seed)
+            target = self._brief.targets[0].train_column
+            few = some_of(first, self._views.columns([target]).to_series(), self._sample_rows, self._seed)
             with self._views.of_fold(few) as view:
                 self._run(script, view, runs.sample_s, tell, f"on {len(few.learn)} rows")
         tables = []

@@ -9,9 +9,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The bounds of a search; seconds are of a wall clock.
 
     `templates_share` is the templates' part of the time for scripts, `search_s_min` the least that a search
-    is begun with.  A run of a script gets at least `run_s_min`; with `run_s_good` for each, none of the
-    folds is left out; otherwise `folds_few` are enough.  `step_s_min` is what a further attempt needs.
-    `call_s_max` is the limit for one answer, `call_share` its part of the time that is left.
+    is begun with, `step_s_min` what a further attempt is begun with.  An attempt may use `step_share` of the
+    time that is left, or what makes `folds_few` runs of `run_s_good`.  No fold is left out where each run
+    gets `run_s_good`; a run of less than `run_s_min` is not begun.  `call_s_max` is the limit for one
+    answer, `call_share` its part of the time that is left.
 
     An attempt that fails is repaired `repairs_max` times in a row; `drafts` are begun before the best is
     improved, `drafts_max` in all; after `stale_max` attempts that gained nothing another draft is begun.
@@ -22,9 +23,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     templates_share: float = 0.4
     search_s_min: float = 90.0
-    run_s_min: float = 6.0
+    run_s_min: float = 10.0
     run_s_good: float = 20.0
-    step_s_min: float = 45.0
+    step_s_min: float = 75.0
     step_share: float = 0.5
     call_s_max: float = 180.0
     call_share: float = 0.4
@@ -36,6 +37,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     calls_failed_max: int = 2
     attempts_max: int = 30
     sample_rows: int = 1_000
-    cells_max: int = 40_000_000
+    cells_max: int = 25_000_000
     code_tokens_max: int = 16_000
     code_tokens_min: int = 5_000

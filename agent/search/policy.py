@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from agent.search.limits import Limits
     from agent.search.tree import Tree
 
-_SAMPLE_RUN: Final = 0.5
-"""What the first run, on a sample of rows, takes beside one on all of them."""
+_SAMPLE_RUN: Final = 1.0
+"""What the first run, on a sample of rows, may take beside one on a fold: libraries start as slowly."""
 
 _FULL_RUN: Final = 1.5
 """What the last run takes, which learns from all rows and predicts all of test."""
@@ -84,10 +84,12 @@ def next_step(tree: Tree, left_s: float, *, maximize: bool, limits: Limits) -> S
 def runs_within(left_s: float, folds: int, limits: Limits) -> Runs | None:
     """How an attempt whose script is written shares out its part of the time; None where it is too short.
 
-    Fewer folds than there are, rather than runs too short to learn anything in.
+    Fewer folds than there are, rather than runs too short to learn anything in; and one attempt that gets
+    enough, rather than two that do not.
     """
-    share_s = min(left_s, max(limits.step_share * left_s, _needed_s(limits.run_s_min, _FOLDS_MIN)))
     few = min(folds, limits.folds_few)
+    enough_s = _needed_s(limits.run_s_good, few)
+    share_s = min(left_s, max(limits.step_share * left_s, enough_s))
     for count, least_s in (
         (folds, limits.run_s_good),
         (few, limits.run_s_min),

@@ -23,11 +23,11 @@ from agent.errors import FilesError
 from agent.scratch import remove_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from agent.brief import Brief, Dialect, TableFile
-    from agent.search.folds import Fold
+    from agent.search.folds import Fold, Rows
 
 _PROSE: Final = frozenset({".md", ".markdown", ".rst"})
 _TABLES: Final = frozenset({".csv", ".tsv", ".psv", ".txt", ".data", ".gz"})
@@ -42,14 +42,13 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Views:
-    """Makes the folders, one at a time, of tables that are read once."""
+    """Makes the folders, one at a time; of train only the rows are held that are being written."""
 
     def __init__(self, data_dir: Path, work_dir: Path, brief: Brief, sample: pl.DataFrame) -> None:
         self._data = data_dir
         self._work = work_dir
         self._brief = brief
         self._sample = sample
-        self.train = read_text(data_dir, brief.train)
         own = {brief.train.path, brief.test.path, brief.sample.path}
         names = {target.train_column for target in brief.targets}
         others = [path for path in sorted(data_dir.rglob("*")) if path.is_file()]
@@ -64,6 +63,10 @@ class Views:
         """The further files in every folder, relative to it."""
         return tuple(path.relative_to(self._data).as_posix() for path in self.others)
 
+    def columns(self, names: list[str]) -> pl.DataFrame:
+        """Some columns of train as text, with all rows."""
+        return read_text(self._data, self._brief.train, columns=names)
+
     def true(self) -> AbstractContextManager[View]:
         """The competition's own files."""
         return self._folder({}, self._sample)
@@ -71,7 +74,7 @@ class Views:
     def of_fold(self, fold: Fold) -> AbstractContextManager[View]:
         """Train without the held-back rows, and these as test."""
         brief = self._brief
-        held = self.train[fold.held.tolist()]
+        held = self._train_rows(fold.held)
         known = held.with_columns(self._ids(held))
         blank = pl.lit(None, dtype=pl.String)
         test = known.select(
@@ -80,11 +83,14 @@ class Views:
         answers = self._sample.drop(brief.id_column).head(1)
         sample = known.select(pl.col(self._test_id).alias(brief.id_column)).join(answers, how="cross")
         tables = {
-            brief.train.path: (brief.train, self.train[fold.learn.tolist()]),
-            brief.test.path: (brief.test, test),
-            brief.sample.path: (brief.sample, sample),
+            brief.train.path: (brief.train, lambda: self._train_rows(fold.learn)),
+            brief.test.path: (brief.test, lambda: test),
+            brief.sample.path: (brief.sample, lambda: sample),
         }
         return self._folder(tables, sample)
+
+    def _train_rows(self, rows: Rows) -> pl.DataFrame:
+        return read_text(self._data, self._brief.train, rows=pl.Series(rows))
 
     @property
     def _test_id(self) -> str:
@@ -101,7 +107,7 @@ class Views:
 
     @contextmanager
     def _folder(
-        self, tables: dict[str, tuple[TableFile, pl.DataFrame]], sample: pl.DataFrame
+        self, tables: dict[str, tuple[TableFile, Callable[[], pl.DataFrame]]], sample: pl.DataFrame
     ) -> Iterator[View]:
         brief = self._brief
         folder = self._work / "view"
@@ -118,7 +124,7 @@ class Views:
             for name, (file, frame) in tables.items():
                 place = folder / name
                 place.parent.mkdir(parents=True, exist_ok=True)
-                write_as(place, file.dialect, frame)
+                write_as(place, file.dialect, frame())
             yield View(folder=folder, linked=tuple(path.resolve() for path in linked), sample=sample)
         finally:
             remove_tree(folder)
@@ -126,8 +132,10 @@ class Views:
 
 def write_as(path: Path, dialect: Dialect, frame: pl.DataFrame) -> None:
     """Write a table of text as its original is written: delimiter, encoding, packed or not."""
-    text = frame.write_csv(separator=dialect.delimiter)
-    raw = text.encode(dialect.encoding)
+    if dialect.encoding == "utf-8" and path.suffix not in {".gz", ".zip"}:
+        frame.write_csv(path, separator=dialect.delimiter)
+        return
+    raw = frame.write_csv(separator=dialect.delimiter).encode(dialect.encoding)
     if path.suffix == ".gz":
         raw = gzip.compress(raw, mtime=0)
     elif path.suffix == ".zip":

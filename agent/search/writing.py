@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from agent.planning.claude_call import Declined
-from agent.search.policy import Draft, call_s
+from agent.search.policy import Draft, call_s, runs_within
 from agent.search.prompts import ask, script_in
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from agent.search.tree import Tree
 
 _TOLD_EVERY_S: Final = 1.0
-_RUNS_PER_ATTEMPT: Final = 6.0
+_FOLDS: Final = 5
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +71,8 @@ class Writer:
         self, step: Draft | Repair | Improve, tree: Tree, left_s: float, tell: Callable[[str], None]
     ) -> Written:
         timeout_s = min(call_s(left_s, self._limits), self._claude.settings.timeout_s)
-        seconds = self._limits.step_share * left_s / _RUNS_PER_ATTEMPT
+        runs = runs_within(left_s - timeout_s, _FOLDS, self._limits)
+        seconds = runs.fold_s if runs else self._limits.run_s_min
         question = ask(step, tree, self._about, seconds=seconds, limits=self._limits)
         before = self._claude.spent.dollars
         tell(f"asking {self._claude.settings.model}")

@@ -47,13 +47,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LocalAttempt:
-    """An attempt as a stream of events; after its end `last` is the agent's last word."""
+    """An attempt as a stream of events; after its end `last` is the agent's last word.
+
+    `summary` is what the last stage that it completed says of itself.
+    """
 
     def __init__(self, request: Request) -> None:
         self._request = request
         self._sequence = 0
         self._nonce = secrets.token_hex(16)
         self.last: progress.Message | None = None
+        self.summary = ""
 
     async def records(self) -> AsyncGenerator[Recorded, None]:
         """What happens, as it happens.  Closed early, the agent and its script are stopped."""
@@ -83,6 +87,8 @@ class LocalAttempt:
             async with aclosing(self._messages(Path(work))) as messages:
                 async for message in messages:
                     self.last = message
+                    if isinstance(message, progress.StageCompleted):
+                        self.summary = message.summary
                     artifacts = self._artifacts(message)
                     yield self._record(event_of(message, job_id=job_id, artifacts=artifacts))
         if isinstance(self.last, progress.Succeeded | progress.Failed):
@@ -182,7 +188,7 @@ async def _solve(request: Request) -> None:
         )
         raise PodiumError(words, hint=f"{request.output_dir / _LOG} has the details.")
     score = f"{attempt.last.metric} {score_words(attempt.last.score, attempt.last.fold_scores)}"
-    facts = [("score", score)]
+    facts = [("score", score), ("made by", attempt.summary)]
     facts += [(name, str(request.output_dir / name)) for name in attempt.last.artifacts]
     title = f"{request.competition}: success"
     card = Panel(facts_table(facts), title=title, border_style="green", title_align="left")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,7 @@ def test_the_card_has_score_and_files_or_the_reason():
     card = "\n".join(drawn(result_card(view_of(job_after(14)), gateway_url="http://g")))
     assert "bikes: success" in card
     assert "rmsle 0.4 (folds 0.39 to 0.41)" in card
+    assert re.search(r"made by +Fold \[3\] of 5", card)
     assert f"http://g/jobs/{JOB}/files/submission.csv" in card
     assert "Too big." in "\n".join(drawn(result_card(view_of(job_after(5)), gateway_url="http://g")))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -13,12 +15,11 @@ def assigned(rows: list[int], folds: list[int]) -> pl.DataFrame:
     return pl.DataFrame({"row": rows, "fold": folds})
 
 
-def train(height: int, **columns: list[str]) -> pl.DataFrame:
-    return pl.DataFrame({"id": [str(row) for row in range(height)], **columns})
+NO_COLUMN: Any = {}.__getitem__
 
 
 def test_rows_that_the_templates_left_out_are_learnt_from_where_rows_are_alike() -> None:
-    first, second = folds_of(assigned([0, 1, 2, 3], [0, 1, 0, 1]), train(6), a_brief(rows=6))
+    first, second = folds_of(assigned([0, 1, 2, 3], [0, 1, 0, 1]), a_brief(rows=6), NO_COLUMN)
     assert (first.held.tolist(), first.learn.tolist()) == ([0, 2], [1, 3, 4, 5])
     assert (second.held.tolist(), second.learn.tolist()) == ([1, 3], [0, 2, 4, 5])
 
@@ -26,7 +27,7 @@ def test_rows_that_the_templates_left_out_are_learnt_from_where_rows_are_alike()
 @pytest.mark.parametrize("scheme", ["group", "blocks"])
 def test_they_are_not_where_rows_belong_together(scheme: str) -> None:
     brief = a_brief(rows=6, scheme=scheme, column="x")
-    first, _ = folds_of(assigned([0, 1, 2, 3], [0, 1, 0, 1]), train(6, x=["1"] * 6), brief)
+    first, _ = folds_of(assigned([0, 1, 2, 3], [0, 1, 0, 1]), brief, NO_COLUMN)
     assert first.learn.tolist() == [1, 3]
 
 
@@ -39,13 +40,13 @@ def test_they_are_not_where_rows_belong_together(scheme: str) -> None:
 )
 def test_in_time_only_what_is_earlier_is_learnt_from_and_the_latest_fold_comes_first(when: list[str]) -> None:
     brief = a_brief(rows=7, scheme="time", column="when")
-    late, early = folds_of(assigned([3, 4, 5, 0], [0, 0, 1, 1]), train(7, when=when), brief)
+    late, early = folds_of(assigned([3, 4, 5, 0], [0, 0, 1, 1]), brief, {"when": pl.Series(when)}.__getitem__)
     assert (late.held.tolist(), late.learn.tolist()) == ([0, 5], [1, 2, 3, 4])
     assert (early.held.tolist(), early.learn.tolist()) == ([3, 4], [1, 2])
 
 
 def test_a_first_try_has_rows_of_the_rare_class() -> None:
-    fold, _ = folds_of(assigned(list(range(1000)), [0, 1] * 500), train(1000), a_brief(rows=1000))
+    fold, _ = folds_of(assigned(list(range(1000)), [0, 1] * 500), a_brief(rows=1000), NO_COLUMN)
     answers = pl.Series(["rare" if row in {1, 501, 999} else "usual" for row in range(1000)])
     few = some_of(fold, answers, 60, seed=0)
     assert len(few.learn) == 60
