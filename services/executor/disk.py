@@ -1,9 +1,10 @@
 """How much of the host's disk an attempt's output folder takes, and when that is too much.
 
 For a host whose kernel bounds no volume (`services.quota`): there the folder is measured while the attempt
-runs.  One that writes B bytes a second leaves at most B * (CHECK_S + the time of two looks and of a kill)
-more than it may; and no single file of it is ever larger than allowed, which is the kernel's to see to.
-What a process holds open and has deleted is in no folder, and is not seen.
+runs, on the disk where that is this machine's, and else by the Engine.  One that writes B bytes a second
+leaves at most B * (CHECK_S + the time of two looks and of a kill) more than it may; and no single file of it
+is ever larger than allowed, which is the kernel's to see to.  What a process holds open and has deleted is in
+no folder, and is not seen.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
+from aiodocker.exceptions import DockerError
 
 from services.executor.runtime import SandboxError
 
@@ -78,17 +80,20 @@ class VolumeSizes:
 async def all_volumes(docker: Docker) -> dict[str, int]:
     """The size of each volume by its name.
 
-    The Engine measures all that it has, and for one who asks at a time.
+    The Engine measures all that it has, and for one who asks at a time: others are refused meanwhile.
     Source: https://docs.docker.com/reference/api/engine/version/v1.42/#tag/System/operation/SystemDataUsage
 
     Raises:
-        aiohttp.ClientError: it refused, or did not answer.
+        DockerError: it refused.
+        aiohttp.ClientError: it did not answer.
     """
     url = f"{docker.docker_host}/{docker.api_version}/system/df"
     # An Engine before API 1.42 heeds no type, and measures its images too.
     async with docker.session.get(url, params={"type": "volume"}) as answer:
-        answer.raise_for_status()
-        return volume_sizes(await answer.json())
+        told = await answer.json()
+        if not answer.ok:
+            raise DockerError(answer.status, told["message"])
+        return volume_sizes(told)
 
 
 def volume_sizes(usage: Mapping[str, Any]) -> dict[str, int]:
@@ -99,13 +104,22 @@ def volume_sizes(usage: Mapping[str, Any]) -> dict[str, int]:
     return {name: size for name, size in known.items() if size >= 0}
 
 
-def folder_bytes(folder: Path) -> int:
-    """What the files below a folder take on the disk; no link is followed."""
+def folder_bytes(folder: Path, *, wholly: bool = False) -> int:
+    """What the files below a folder take on the disk; no link is followed.
+
+    Raises:
+        PermissionError: where it is asked for `wholly`, and a folder in there cannot be looked into.
+    """
     total = 0
-    for above, _, names in os.walk(folder):
+    for above, _, names in os.walk(folder, onerror=_refused if wholly else None):
         for name in names:
             try:
                 total += os.lstat(f"{above}/{name}").st_blocks * _BLOCK_BYTES
             except FileNotFoundError:  # it was there a moment ago
                 continue
     return total
+
+
+def _refused(error: OSError) -> None:
+    if isinstance(error, PermissionError):
+        raise error

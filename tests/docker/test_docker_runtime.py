@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -151,6 +152,36 @@ os.mkfifo(output / "pipe")
             await sandbox.read(name, bytes_max=bytes_max)
     with pytest.raises(FileMissingError):
         await sandbox.read("absent", bytes_max=1)
+
+
+async def test_what_a_container_leaves_is_measured_in_its_folder_and_by_the_engine(
+    docker: Docker, runtime: DockerRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = """
+(output / "shut").mkdir()
+(output / "shut" / "file").write_bytes(bytes(10**6))
+(output / "shut").chmod(0)
+"""
+    sandbox = await runtime.start(spec_of(runtime, tmp_path, body))
+    assert await said(sandbox) == []
+    here = await sandbox.used_bytes()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    async with asyncio.timeout(30):
+        while (told := await _used(sandbox)) is None:
+            await asyncio.sleep(0.2)
+    assert here is not None
+    assert 10**6 <= told < here + 8192
+    assert 10**6 <= here < 1_100_000
+
+
+async def _used(sandbox: DockerSandbox) -> int | None:
+    """By an Engine that may be at work for somebody else."""
+    try:
+        return await sandbox.used_bytes()
+    except SandboxError as error:
+        if "already running" not in str(error):
+            raise
+        return None
 
 
 async def test_a_missing_image_says_what_to_do(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,6 +55,25 @@ def test_a_folder_is_measured_by_what_it_takes_on_the_disk_and_no_link_is_follow
         file.truncate(10**9)
     (tmp_path / "link").symlink_to("/")
     assert 10_000 <= folder_bytes(tmp_path) < 100_000
+
+
+def test_a_folder_that_cannot_be_looked_into_is_not_taken_for_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shut").mkdir()
+    (tmp_path / "shut" / "file").write_bytes(b"x" * 10_000)
+    scandir = os.scandir
+
+    def refusing(path: str) -> object:
+        if path.endswith("/shut"):
+            raise PermissionError(path)
+        return scandir(path)
+
+    # Root, as which tests may run, is refused nothing.
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert folder_bytes(tmp_path) == 0
+    with pytest.raises(PermissionError):
+        folder_bytes(tmp_path, wholly=True)
 
 
 class Growing:
