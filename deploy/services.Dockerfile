@@ -1,4 +1,4 @@
-# The gateway, the scheduler, the executor and the projector: one image, the command says which.
+# The gateway, the scheduler, the executor, the projector and the deliverer of webhooks: one image, the command says which.
 ARG BASE=podium-base:bookworm
 
 FROM ${BASE} AS builder
@@ -29,7 +29,7 @@ RUN /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /ap
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="podium-services" \
-      org.opencontainers.image.description="Podium's gateway, scheduler, executor and projector, and its command line." \
+      org.opencontainers.image.description="Podium's gateway, scheduler, executor, projector and webhooks, and its command line." \
       org.opencontainers.image.licenses="MIT"
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin podium
 COPY --from=builder /opt/venv /opt/venv

@@ -41,7 +41,8 @@ class JobRequested(_Event, frozen=True, kw_only=True):
     `kaggle_url` is the address as the user would open it (``local:<slug>`` for a local competition);
     `budget_s` is how long an attempt should take, None for the executor's default; `time_limit_s` is when
     an attempt is stopped, None for the executor's own limit; `tags` are words to find the job by; `owner`
-    is the id of the API key that it was asked for with, None where nobody was asked for one.
+    is the id of the API key that it was asked for with, None where nobody was asked for one; `webhook_url`
+    is told how the job ends, and with `webhook_stages` of its stages, too.
     """
 
     competition: str
@@ -53,6 +54,8 @@ class JobRequested(_Event, frozen=True, kw_only=True):
     time_limit_s: int | None = None
     tags: tuple[str, ...] = ()
     owner: str | None = None
+    webhook_url: str | None = None
+    webhook_stages: bool = False
 
 
 class JobCancelRequested(_Event, frozen=True, kw_only=True):

@@ -54,8 +54,9 @@ class _GapError(Exception):
 class _Consumer:
     """One ephemeral push consumer and the messages that have come from it."""
 
-    def __init__(self, connection: Client) -> None:
+    def __init__(self, connection: Client, stream: str) -> None:
         self._connection = connection
+        self._stream = stream
         self._arrived: deque[Msg] = deque()
         self._something = asyncio.Event()
         self._subscription: Subscription | None = None
@@ -82,7 +83,7 @@ class _Consumer:
             mem_storage=True,
             num_replicas=1,
         )
-        info = await self._connection.jsm().add_consumer(subjects.STREAM, config, timeout=_REQUEST_S)
+        info = await self._connection.jsm().add_consumer(self._stream, config, timeout=_REQUEST_S)
         self._name = info.name
         self._heard_at = asyncio.get_running_loop().time()
         return info.num_pending or 0
@@ -93,7 +94,7 @@ class _Consumer:
             if self._subscription is not None:
                 await self._subscription.unsubscribe()
             if self._name:
-                await self._connection.jsm().delete_consumer(subjects.STREAM, self._name)
+                await self._connection.jsm().delete_consumer(self._stream, self._name)
 
     async def take(self, *, wait_s: float) -> list[tuple[Place, Msg]]:
         """All messages that have arrived, at most a batch; waits for the first one, in vain maybe.
@@ -136,18 +137,29 @@ class _Consumer:
 
 async def follow(connection: Client, *, after: int) -> AsyncIterator[Batch]:
     """Every event past a sequence, for ever; see `events.log.Log.follow`."""
+    async for taken, caught_up in messages(connection, subjects.STREAM, subjects.ALL_EVENTS, after=after):
+        batch = Batch(records=tuple(starmap(_read, taken)), caught_up=caught_up)
+        _report(batch)
+        yield batch
+
+
+async def messages(
+    connection: Client, stream: str, subject: str, *, after: int
+) -> AsyncIterator[tuple[list[tuple[Place, Msg]], bool]]:
+    """Every message of a subject of a stream past a sequence, for ever, with whether these were the last.
+
+    Nothing comes with nothing new about four times a second; see `events.log.Log.follow`.
+    """
     while True:
-        consumer = _Consumer(connection)
+        consumer = _Consumer(connection, stream)
         try:
-            caught_up = await consumer.open(after=after, subject=subjects.ALL_EVENTS) == 0
+            caught_up = await consumer.open(after=after, subject=subject) == 0
             while True:
                 taken = await consumer.take(wait_s=_IDLE_S)
                 if taken:
                     newest, _ = taken[-1]
                     after, caught_up = newest.sequence, newest.pending == 0
-                batch = Batch(records=tuple(starmap(_read, taken)), caught_up=caught_up)
-                _report(batch)
-                yield batch
+                yield taken, caught_up
         except (_GapError, NatsError, TimeoutError, OSError) as error:
             _log.warning("feed_reopened", after=after, reason=repr(error))
             await asyncio.sleep(_REOPEN_S)
@@ -161,7 +173,16 @@ async def read_all(connection: Client, *, subject: str) -> list[Recorded]:
     Raises:
         UnavailableError: the server did not answer, or stopped in the middle.
     """
-    consumer = _Consumer(connection)
+    return list(starmap(_read, await stored(connection, subjects.STREAM, subject)))
+
+
+async def stored(connection: Client, stream: str, subject: str) -> list[tuple[Place, Msg]]:
+    """All messages of a subject that a stream holds, in order.
+
+    Raises:
+        UnavailableError: the server did not answer, or stopped in the middle.
+    """
+    consumer = _Consumer(connection, stream)
     found: list[tuple[Place, Msg]] = []
     try:
         async with asyncio.timeout(_READ_S):
@@ -172,7 +193,7 @@ async def read_all(connection: Client, *, subject: str) -> list[Recorded]:
         raise UnavailableError(f"reading {subject}: {error!r}") from error
     finally:
         await consumer.close()
-    return list(starmap(_read, found))
+    return found
 
 
 def _read(place: Place, message: Msg) -> Recorded:

@@ -116,6 +116,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     time_limit_s: int | None = None
     tags: tuple[str, ...] = ()
     owner: str | None = None
+    webhook_url: str | None = None
+    webhook_stages: bool = False
 
     @property
     def current(self) -> Attempt | None:
@@ -167,6 +169,8 @@ def _requested(event: ev.JobRequested, record: Recorded) -> Job:
         time_limit_s=event.time_limit_s,
         tags=event.tags,
         owner=event.owner,
+        webhook_url=event.webhook_url,
+        webhook_stages=event.webhook_stages,
     )
 
 

@@ -94,17 +94,19 @@ class Client:
         time_limit_s: int | None = None,
         priority: Priority | None = None,
         tags: Sequence[str] = (),
+        webhook_url: str | None = None,
         key: str | None = None,
     ) -> str:
         """Ask for a competition to be solved; the job's id.
 
-        With a `key`, the same request sent again is the same job.
+        With a `key`, the same request sent again is the same job; `webhook_url` is told how it ends.
         """
         asked = {
             "budget_s": budget_s,
             "time_limit_s": time_limit_s,
             "priority": priority,
             "tags": list(tags) or None,
+            "webhook_url": webhook_url,
         }
         body = {
             "kaggle_url": kaggle_url,

@@ -36,6 +36,7 @@ class JobFailedError(PodiumError):
     "--priority", type=click.Choice(get_args(Priority)), help="Who starts first.  [default: normal]"
 )
 @click.option("--tag", "tags", multiple=True, help="A word to find the job by; may be given ten times.")
+@click.option("--webhook", help="An address that is told how the job ends; see docs/webhooks.md.")
 @click.option("--key", help="Sent again with the same key, it is the same job.")
 @click.option("--watch/--no-watch", default=True, help="Follow the job to its end.  [default: watch]")
 @json_option
@@ -47,6 +48,7 @@ def run(
     time_limit: int | None,
     priority: Priority | None,
     tags: tuple[str, ...],
+    webhook: str | None,
     key: str | None,
     watch: bool,
     as_json: bool,
@@ -65,7 +67,13 @@ def run(
         address = _address(competition, home)
         async with client_of(home) as client:
             job_id = await client.run(
-                address, budget_s=budget, time_limit_s=time_limit, priority=priority, tags=tags, key=key
+                address,
+                budget_s=budget,
+                time_limit_s=time_limit,
+                priority=priority,
+                tags=tags,
+                webhook_url=webhook,
+                key=key,
             )
             if watch:
                 await _follow(client, job_id, as_json=as_json)

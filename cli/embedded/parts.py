@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parents[2]
 """The folder that holds Podium's packages, its migrations and its bundled competitions."""
 
-SERVICES: Final = ("projector", "gateway", "scheduler", "executor")
+SERVICES: Final = ("projector", "gateway", "scheduler", "executor", "webhooks")
 
 
 def module_command(name: str) -> tuple[str, ...]:

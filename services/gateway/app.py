@@ -29,6 +29,7 @@ from services.gateway.routes import (
     session,
     stats,
     submit,
+    webhooks,
 )
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ def create_app(parts: Parts) -> Litestar:
             logs.lines,
             stats.stats,
             metrics.handler(is_open=parts.settings.metrics_open),
+            webhooks.history,
+            webhooks.redeliver,
+            webhooks.renew,
             session.begin,
             session.end,
             contracts.document,

@@ -15,9 +15,11 @@ from events.jetstream import ensure_stream
 from events.log import UnavailableError
 from services.artifacts import ArtifactStore, ensure_bucket
 from services.broker import connect, insist
+from services.delivery_log import DeliveryLog, ensure_delivery_stream
 from services.key_store import KeyStore, ensure_key_bucket
 from services.logstream import LogLines
 from services.tracing import TracedLog
+from services.webhook_secrets import WebhookSecrets, ensure_secret_bucket
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -44,12 +46,17 @@ class NatsLink:
         self._ready = asyncio.Event()
 
     async def open(self) -> None:
-        """Connect and make stream and buckets, trying until all of it has worked."""
+        """Connect and make streams and buckets, trying until all of it has worked."""
         self._connection = await connect(self._url, name=self._source)
         js = self._connection.jetstream()
-        await insist(partial(ensure_stream, js, replicas=self._replicas))
-        await insist(partial(ensure_bucket, js, replicas=self._replicas))
-        await insist(partial(ensure_key_bucket, js, replicas=self._replicas))
+        for ensure in (
+            ensure_stream,
+            ensure_bucket,
+            ensure_key_bucket,
+            ensure_secret_bucket,
+            ensure_delivery_stream,
+        ):
+            await insist(partial(ensure, js, replicas=self._replicas))
         self._log = TracedLog(self._connection, source=self._source)
         self._ready.set()
 
@@ -133,6 +140,22 @@ class NatsLink:
             UnavailableError: the server is away.
         """
         return KeyStore(self._there()[0])
+
+    def deliveries(self) -> DeliveryLog:
+        """The deliveries of webhooks.
+
+        Raises:
+            UnavailableError: the server is away.
+        """
+        return DeliveryLog(self._there()[0])
+
+    def webhook_secrets(self) -> WebhookSecrets:
+        """What webhooks are signed with.
+
+        Raises:
+            UnavailableError: the server is away.
+        """
+        return WebhookSecrets(self._there()[0])
 
     def log_lines(self) -> LogLines:
         """The log lines of jobs.

@@ -74,6 +74,8 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     time_limit_s: int | None
     tags: tuple[str, ...]
     owner: str | None
+    webhook_url: str | None
+    webhook_stages: bool
     status: JobStatus
     cancel_requested: bool
     created_at: datetime
@@ -153,6 +155,8 @@ def view_of(job: Job) -> JobView:
         time_limit_s=job.time_limit_s,
         tags=job.tags,
         owner=job.owner,
+        webhook_url=job.webhook_url,
+        webhook_stages=job.webhook_stages,
         status=job.status,
         cancel_requested=job.cancel_requested,
         created_at=job.created_at,

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OURS = ("agent", "cli", "events", "podium", "services")
-SERVICES = ("gateway", "scheduler", "executor", "projector")
+SERVICES = ("gateway", "scheduler", "executor", "projector", "webhooks")
 
 PURE = (
     "events/catalogue.py",
@@ -21,11 +21,18 @@ PURE = (
     "events/stored.py",
     "events/subjects.py",
     "events/upcasting.py",
+    "services/api_keys.py",
+    "services/deliveries.py",
+    "services/gateway/caller.py",
+    "services/gateway/webhook_url.py",
     "services/scheduler/rules.py",
     "services/executor/outcome.py",
     "services/projector/position.py",
     "services/projector/rows.py",
     "services/spans.py",
+    "services/webhooks/addresses.py",
+    "services/webhooks/payload.py",
+    "services/webhooks/rules.py",
     "agent/brief.py",
 )
 """Modules that decide or describe: no clock, no chance, no I/O."""

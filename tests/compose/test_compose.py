@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
 SLUG = "titanic-passenger-survival"
-SERVICES = ("engine", "executor", "gateway", "nats", "postgres", "projector", "redis", "scheduler")
+SERVICES = (
+    "engine",
+    "executor",
+    "gateway",
+    "nats",
+    "postgres",
+    "projector",
+    "redis",
+    "scheduler",
+    "webhooks",
+)
 SOCKET = "/var/run/docker.sock"
 
 TAKEN_OVER = """

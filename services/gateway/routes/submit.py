@@ -22,9 +22,10 @@ from services.gateway.access import GivenCaller, asks, limited_as
 from services.gateway.competition_url import Competition, UrlError, parse
 from services.gateway.idempotency import KEY_PATTERN, request_once
 from services.gateway.job_id import keyed_job_id, new_job_id
-from services.gateway.parts import GivenParts
+from services.gateway.parts import GivenParts, Parts
 from services.gateway.problems import FieldError, Problem, protected, read_only
 from services.gateway.view import TAG_PATTERN, events_url, status_url
+from services.gateway.webhook_url import CHARS_MAX, problem_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,8 +47,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What to solve, how long an attempt should and may take, how soon it is wanted, and by whom.
 
     `submitter` is whoever the caller says it is; an operator may cap how many attempts of each run at once,
-    counted by API key where there is one.
-    `tags` are words to find the job by.
+    counted by API key where there is one.  `tags` are words to find the job by.  `webhook_url` is told how
+    the job ends, and with `webhook_stages` of its stages, too.
     """
 
     kaggle_url: str
@@ -56,6 +57,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     priority: Priority = "normal"
     submitter: Annotated[str, msgspec.Meta(min_length=1, max_length=_SUBMITTER_CHARS_MAX)] | None = None
     tags: Annotated[tuple[_Tag, ...], msgspec.Meta(max_length=_TAGS_MAX)] = ()
+    webhook_url: str | None = None
+    webhook_stages: bool = False
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +108,14 @@ class _RunOperation(Operation):
             max_items=_TAGS_MAX,
             description="Words to find the job by; one that is given twice counts once.",
         )
+        webhook_url = Schema(
+            type=[OpenAPIType.STRING, OpenAPIType.NULL],
+            max_length=CHARS_MAX,
+            description="Told how the job ends, signed by the secret of POST /webhooks/secret.",
+        )
+        webhook_stages = Schema(
+            type=OpenAPIType.BOOLEAN, default=False, description="It is told of stages, too."
+        )
         schema = Schema(
             type=OpenAPIType.OBJECT,
             properties={
@@ -114,6 +125,8 @@ class _RunOperation(Operation):
                 "priority": priority,
                 "submitter": submitter,
                 "tags": tags,
+                "webhook_url": webhook_url,
+                "webhook_stages": webhook_stages,
             },
             required=["kaggle_url"],
             additional_properties=False,
@@ -153,6 +166,7 @@ async def run(
     if competition.source == "local" and local is not None:
         await asyncio.to_thread(_require_local, local, competition.slug)
     owner = caller.key_id
+    await _check_webhook(asked, owner, parts)
     job_id = new_job_id() if idempotency_key is None else keyed_job_id(idempotency_key, owner=owner)
     structlog.contextvars.bind_contextvars(job_id=job_id)
     event = JobRequested(
@@ -166,6 +180,8 @@ async def run(
         time_limit_s=asked.time_limit_s,
         tags=tuple(dict.fromkeys(asked.tags)),
         owner=owner,
+        webhook_url=asked.webhook_url,
+        webhook_stages=asked.webhook_stages,
     )
     headers = {"Location": status_url(job_id)}
     if idempotency_key is None:
@@ -233,6 +249,19 @@ def _unprocessable(field: str, message: str) -> Problem:
 def _check_limit(time_limit_s: int | None, *, most_s: int) -> None:
     if time_limit_s is not None and time_limit_s > most_s:
         raise _unprocessable("time_limit_s", f"this server stops every attempt after {most_s} s")
+
+
+async def _check_webhook(asked: RunRequest, owner: str | None, parts: Parts) -> None:
+    """Refuse what could never be delivered."""
+    if asked.webhook_url is None:
+        if asked.webhook_stages:
+            raise _unprocessable("webhook_stages", "there is no webhook_url to tell")
+        return
+    problem = problem_of(asked.webhook_url)
+    if problem is not None:
+        raise _unprocessable("webhook_url", problem)
+    if await parts.link.webhook_secrets().of(owner) is None:
+        raise _unprocessable("webhook_url", "make a secret to sign it with first: POST /webhooks/secret")
 
 
 def _competition(url: str, *, local_allowed: bool) -> Competition:

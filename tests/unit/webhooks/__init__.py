@@ -1,0 +1,1 @@
+"""The deliverer's pure parts."""
