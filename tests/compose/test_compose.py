@@ -124,6 +124,8 @@ def test_after_a_restart_of_the_log_an_attempt_goes_out_by_its_executor(composit
     # What NATS' monitor answered to Kaggle's client, through the socket on the host and the executor.
     assert view["error"]["reason"] == "competition_not_found", view
     assert "404 Client Error: Not Found for url: http://nats:8222/" in view["error"]["message"]
+    ways_out = composition.folder / "egress" / composition.executor
+    wait_for(lambda: not list(ways_out.iterdir()), timeout_s=10, what=lambda: list(ways_out.iterdir()))
 
 
 def test_every_service_is_well_and_can_do_no_more_than_it_needs(composition: Composition) -> None:
