@@ -50,9 +50,12 @@ _PIECES: Final = (
 )
 _FITTERS: Final = {
     "LightGBM": "fit_lightgbm",
+    "RandomSplits": "fit_random_splits",
     "XGBoost": "fit_xgboost",
     "Linear": "fit_linear",
     "ExtraTrees": "fit_extra_trees",
+    "Kernel": "fit_kernel",
+    "Network": "fit_network",
     "Neighbours": "fit_neighbours",
 }
 _LINT_REMARK: Final = re.compile(r"\s+# (noqa|type: ignore).*$", re.MULTILINE)

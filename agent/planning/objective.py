@@ -36,7 +36,8 @@ _MEAN: Final = {
 _MEDIAN: Final = {
     "lightgbm": "regression_l1",
     "lightgbm_metric": "l1",
-    "xgboost": "reg:absoluteerror",
+    # The mean of what a tree's leaf holds, where LightGBM takes the median: the mix may use both.
+    "xgboost": "reg:squarederror",
     "xgboost_metric": "mae",
 }
 

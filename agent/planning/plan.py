@@ -17,7 +17,9 @@ from agent.planning.objective import Objective, objective_of
 if TYPE_CHECKING:
     from agent.brief import Brief, Feature, Validation
 
-Member: TypeAlias = Literal["LightGBM", "XGBoost", "Linear", "ExtraTrees", "Neighbours"]
+Member: TypeAlias = Literal[
+    "LightGBM", "RandomSplits", "XGBoost", "Linear", "Kernel", "Network", "ExtraTrees", "Neighbours"
+]
 
 _CODES_MAX: Final = 60
 """A category of more values is given the target's means instead of codes of its own."""
@@ -45,9 +47,11 @@ _CELLS_PER_S: Final = 250_000
 _TEXT_CELLS: Final = 40
 """A text is about as much work as so many numbers."""
 
-_PASS_S: Final = 20.0
+_PASS_S: Final = 10.0
 _PASSES_MAX: Final = 10
 _NEIGHBOURS_ROWS_MAX: Final = 20_000
+_KERNEL_PAIRS_PER_S: Final = 1_000_000
+"""Pairs of rows that one thread compares in a second of the whole budget: a fifth of it goes at most."""
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,14 +225,20 @@ def _members(brief: Brief, outputs: int, means: Means) -> tuple[Member, ...]:
     others: list[Member] = []
     if load * outputs < 50_000:
         others.append("Linear")
+    if brief.train.rows**2 * (3 if outputs > 2 else 1) < _KERNEL_PAIRS_PER_S * means.seconds * means.threads:
+        others.append("Kernel")
+    if load < 20_000:
+        others.append("Network")
     if load < 100_000:
         others.append("ExtraTrees")
     if load < 100_000 and brief.train.rows < _NEIGHBOURS_ROWS_MAX:
         others.append("Neighbours")
     # Of many columns and classes boosting needs long, and the others tell as much: they go first.
     if outputs > 2 and len(brief.features) > _WIDE_COLUMNS:
-        return ("LightGBM", *others, "XGBoost")
-    return ("LightGBM", "XGBoost", *others)
+        first: tuple[Member, ...] = ("Kernel", "LightGBM") if "Kernel" in others else ("LightGBM",)
+        rest = [member for member in ("Network", "ExtraTrees", "Linear", "Neighbours") if member in others]
+        return (*first, *rest, "RandomSplits", "XGBoost")
+    return ("LightGBM", "RandomSplits", "XGBoost", *others)
 
 
 def _folds(rows: int, means: Means) -> int:

@@ -1,19 +1,28 @@
 """Models that are no boosted trees: they err differently, so that a mix with them errs less."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.decomposition import PCA
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, QuantileTransformer
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, QuantileTransformer
+from sklearn.svm import SVC, SVR
 
 from agent.codegen.templates.config import Config
 from agent.codegen.templates.lessons import Lesson, Model
+
+MANY_COLUMNS = 150  # so many numbers and nothing else are mostly of one kind
+DIRECTIONS = 60
+PARTS = 3  # of the rows learnt from, where a model is judged inside them
 
 
 def on_one_scale(lesson: Lesson) -> ColumnTransformer:
@@ -54,6 +63,68 @@ def fitted(model: Any, lesson: Lesson, config: Config) -> Model:
 
     gains = getattr(model[-1], "feature_importances_", np.zeros(lesson.matrix.shape[1]))
     return Model(predict=predict, curve=np.array([]), gains=np.asarray(gains, dtype=np.float64))
+
+
+def in_one_unit(lesson: Lesson) -> Pipeline:
+    """The main directions of many like columns (pixels, counts), which keep their relative sizes."""
+    spread = float(np.nanstd(lesson.matrix)) or 1.0
+    size = min(DIRECTIONS, *lesson.matrix.shape)
+    return make_pipeline(
+        SimpleImputer(strategy="constant", fill_value=0.0, keep_empty_features=True),
+        FunctionTransformer(lambda matrix: matrix / spread),
+        PCA(size, svd_solver="randomized", random_state=0),
+    )
+
+
+def without_rare(lesson: Lesson) -> Lesson:
+    """The rows of classes that are in every part, should the lesson be parted to judge a model inside it."""
+    _, code, count = np.unique(lesson.target, return_inverse=True, return_counts=True)
+    kept = count[code] >= 2 * PARTS
+    return replace(lesson, matrix=lesson.matrix[kept], target=lesson.target[kept])
+
+
+def scaled(lesson: Lesson) -> Pipeline | ColumnTransformer:
+    """Columns whose distances mean something."""
+    many = lesson.matrix.shape[1] > MANY_COLUMNS and not lesson.categorical
+    return in_one_unit(lesson) if many else on_one_scale(lesson)
+
+
+def fitted_to_standard(model: Any, lesson: Lesson, config: Config) -> Model:
+    """Fit a model to a target of mean 0 and spread 1."""
+    middle, spread = float(lesson.target.mean()), float(lesson.target.std()) or 1.0
+    standard = fitted(model, replace(lesson, target=(lesson.target - middle) / spread), config)
+    return replace(
+        standard, predict=lambda matrix, rounds: standard.predict(matrix, rounds) * spread + middle
+    )
+
+
+def fit_kernel(lesson: Lesson, config: Config) -> Model:
+    """A support vector machine with a Gaussian kernel: smooth, where trees have steps."""
+    if config.learn == "number":
+        return fitted_to_standard(make_pipeline(scaled(lesson), SVR(C=2.0, epsilon=0.05)), lesson, config)
+    known = without_rare(lesson)
+    machine = SVC(C=5.0 if lesson.matrix.shape[1] > MANY_COLUMNS else 1.0, random_state=0)
+    chances = CalibratedClassifierCV(machine, cv=PARTS, ensemble=False)
+    return fitted(make_pipeline(scaled(known), chances), known, config)
+
+
+def fit_network(lesson: Lesson, config: Config) -> Model:
+    """A small neural network, stopped by a tenth of its rows."""
+    number = config.learn == "number"
+    kind = MLPRegressor if number else MLPClassifier
+    network = kind(
+        hidden_layer_sizes=(64, 32),
+        alpha=1e-3,
+        batch_size=min(128, len(lesson.matrix)),
+        learning_rate_init=2e-3,
+        early_stopping=True,
+        n_iter_no_change=8,
+        max_iter=300,
+        random_state=lesson.seed,
+    )
+    known = lesson if number else without_rare(lesson)
+    fit = fitted_to_standard if number else fitted
+    return fit(make_pipeline(scaled(known), network), known, config)
 
 
 def fit_linear(lesson: Lesson, config: Config) -> Model:

@@ -10,10 +10,11 @@ from agent.codegen.templates.config import Config
 from agent.codegen.templates.decisions import Raw
 from agent.codegen.templates.pace import Pace
 
-CHANCE = ("LightGBM", "XGBoost", "ExtraTrees")  # kinds that another seed makes another model of
+CHANCE = ("LightGBM", "RandomSplits", "XGBoost", "Network", "ExtraTrees")
+"""Kinds that another seed makes another model of."""
 
-
-STOPPABLE = ("LightGBM", "XGBoost")
+STOPPABLE = ("LightGBM", "RandomSplits", "XGBoost")
+"""Kinds that are made of rounds and can stop after any of them."""
 
 
 @dataclass(kw_only=True)

@@ -111,17 +111,23 @@ def learn(problem: Problem, answer: Answer, config: Config, choices: Choices, pa
     pace.fits = fits * sum(name in STOPPABLE for name in choices.members)
     pool = Pool(config=config, choices=choices)
     gains: list[dict[str, float]] = []
+    failed: dict[str, Exception] = {}
     best = float("inf")
     for number in range(config.passes):
         for name in choices.members:
-            if not pool.worth_fitting(name, pace):
+            if name in failed or not pool.worth_fitting(name, pace):
                 continue
             if number or name not in STOPPABLE:
                 pace.fits = pace.done + fits
             before, hurry = pace.now(), bool(pool.passes)
-            found = one_pass(
-                name, number, problem=problem, config=config, choices=choices, pace=pace, hurry=hurry
-            )
+            try:
+                found = one_pass(
+                    name, number, problem=problem, config=config, choices=choices, pace=pace, hurry=hurry
+                )
+            except Exception as error:  # noqa: BLE001 - whatever a library has against these data, others may do
+                pace.say(0.5, f"{name} failed: {error!r}")
+                failed[name] = error
+                continue
             if found is None:
                 continue
             pool.add(name, [raw for raw, _ in found], seconds=pace.now() - before)
@@ -134,6 +140,8 @@ def learn(problem: Problem, answer: Answer, config: Config, choices: Choices, pa
                 best = loss
                 answer.write("", mixed, config, choices)
                 write_importance(answer.folder, gains)
+    if not pool.passes and failed:
+        raise next(iter(failed.values()))
 
 
 def main(config: Config, choices: Choices) -> None:
@@ -145,7 +153,7 @@ def main(config: Config, choices: Choices) -> None:
     given = options.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
 
-    pace = Pace(end=STARTED + 0.88 * given.seconds, whole=0.88 * given.seconds)
+    pace = Pace(end=STARTED + 0.92 * given.seconds, whole=0.92 * given.seconds)
     pace.say(0.01, "reading the tables")
     tables = load(given.data, config)
     problem, rows = prepare(tables.train, tables.test, config, choices, pace)

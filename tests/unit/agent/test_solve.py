@@ -119,7 +119,11 @@ def test_a_competition_is_solved_from_files_to_report(tmp_path: Path, line: Path
         assert fractions == sorted(fractions)
         assert 0 <= fractions[0] <= fractions[-1] <= 1
     models = [each.model for each in said if isinstance(each, ModelEvaluated)]
-    assert models == ["LightGBM", "XGBoost", "Linear", "ExtraTrees", "Neighbours", "blend"]
+    trees, others = (
+        ["LightGBM", "RandomSplits", "XGBoost"],
+        ["Linear", "Kernel", "Network", "ExtraTrees", "Neighbours"],
+    )
+    assert models == [*trees, *others, "blend"]
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["score"] == last.score
     assert metrics["warnings"] == []

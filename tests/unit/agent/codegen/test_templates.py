@@ -284,8 +284,11 @@ def test_a_fold_has_no_say_in_its_own_rounds() -> None:
     "fit",
     [
         boosting.fit_lightgbm,
+        boosting.fit_random_splits,
         boosting.fit_xgboost,
         plain_models.fit_linear,
+        plain_models.fit_kernel,
+        plain_models.fit_network,
         plain_models.fit_extra_trees,
         plain_models.fit_neighbours,
     ],

@@ -110,7 +110,11 @@ def test_taking_the_plan_that_is_shown_changes_nothing() -> None:
         {"drop": [{"column": name, "reason": "x"} for name in ("age", "city", "note")]},
         {"run": "rm -rf /"},
         {"rationale": "x" * 5_000},
-        {"members": ["LightGBM", "XGBoost", "ExtraTrees"], "learning_rate": 0.005, "folds": 10},
+        {
+            "members": ["LightGBM", "XGBoost", "RandomSplits", "Linear", "Kernel"],
+            "learning_rate": 0.005,
+            "folds": 10,
+        },
     ],
 )
 def test_an_advice_beyond_a_bound_is_not_taken(changes: dict[str, Any]) -> None:
