@@ -26,7 +26,7 @@ from agent.memory import memory_bytes
 from agent.processes import ahead, brood, end_all, threads_there
 from agent.scratch import FOLDER_BYTES_MAX
 from agent.syscalls import filter_for
-from agent.walls import SHARED, readable_places, script_s_code, walled
+from agent.walls import readable_places, script_s_code, walled, writable_places
 from agent.watch import Overran, Watch
 
 if TYPE_CHECKING:
@@ -156,7 +156,8 @@ def _started(
     orders = {
         "report": writer,
         "readable": sorted(places),
-        "writable": [str(folder), *SHARED],
+        # The container's is this attempt's too.
+        "writable": writable_places(str(folder), own_memory=bool(walls) or os.getpid() == 1),
         "filter": calls.hex() if calls else "",
         "limits": limits,
         "namespaces": _namespaces(),

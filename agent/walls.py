@@ -23,7 +23,7 @@ _SYSTEM: Final = (
 """What a script may read beside its data: programs, libraries, what the machine is like."""
 
 _KERNELS: Final = ("/proc", "/dev/urandom", "/dev/random", "/dev/zero")
-SHARED: Final = ("/dev/null", "/dev/shm")  # noqa: S108 Python's locks between processes live there
+_SHM: Final = "/dev/shm"  # noqa: S108 Python's locks between processes live there
 _SHM_BYTES: Final = 256 * 1024**2
 _NOBODY: Final = "65534"
 _SIGNALLED: Final = 128
@@ -33,6 +33,11 @@ def readable_places(environment: Mapping[str, str], more: Iterable[str]) -> set[
     """Paths that a script with this environment may read: `more`, and what its interpreter needs."""
     libraries = filter(None, environment.get("LD_LIBRARY_PATH", "").split(os.pathsep))
     return {*_SYSTEM, *_KERNELS, sys.prefix, sys.base_prefix, *libraries, *more}
+
+
+def writable_places(folder: str, *, own_memory: bool) -> list[str]:
+    """Paths that a script may write: its folder, and /dev/shm where nobody but its attempt has that one."""
+    return [folder, "/dev/null", *([_SHM] if own_memory else [])]
 
 
 def walled(bwrap: Path, *, folder: str, readable: Iterable[str]) -> list[str]:
@@ -46,7 +51,7 @@ def walled(bwrap: Path, *, folder: str, readable: Iterable[str]) -> list[str]:
     mounts |= {
         "/proc": ["--proc", "/proc"],
         "/dev": ["--dev", "/dev"],
-        "/dev/shm": ["--size", str(_SHM_BYTES), "--tmpfs", "/dev/shm"],  # noqa: S108 one of its own
+        _SHM: ["--size", str(_SHM_BYTES), "--tmpfs", _SHM],
         folder: ["--bind", folder, folder],
     }
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from agent.walls import readable_places, script_s_code, walled
+from agent.walls import readable_places, script_s_code, walled, writable_places
 
 ARGUMENTS = walled(
     Path("/b/bwrap"), folder="/tmp/w/script-1", readable=("/tmp/w/data", "/usr", "/proc", "/dev/zero", "/tmp")
@@ -28,6 +28,11 @@ def test_only_the_scratch_folder_can_be_written() -> None:
     assert [after for word, after in PAIRS if word == "--bind"] == ["/tmp/w/script-1"]
     assert ("--remount-ro", "/") in PAIRS
     assert not {"--dev-bind", "--share-net", "--cap-add"} & set(ARGUMENTS)
+
+
+def test_memory_that_others_have_too_is_not_a_script_s_to_write() -> None:
+    assert writable_places("/f", own_memory=False) == ["/f", "/dev/null"]
+    assert writable_places("/f", own_memory=True) == ["/f", "/dev/null", "/dev/shm"]
 
 
 def test_a_script_needs_its_interpreter_and_the_libraries_that_it_is_lent() -> None:
