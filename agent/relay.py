@@ -6,16 +6,15 @@ socket in it.  Nothing is looked at here: what may be reached is for the executo
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 from agent.settings import EGRESS_VARIABLE
 
 if TYPE_CHECKING:
-    from asyncio import StreamReader, StreamWriter
     from collections.abc import MutableMapping
 
 _AWAY_MAX_S: Final = 60.0
@@ -33,8 +32,8 @@ def lead_out(environment: MutableMapping[str, str]) -> None:
     if not path:
         return
     listening = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=lambda: asyncio.run(_serve(listening, path)), daemon=True, name="relay")
-    thread.start()
+    # Threads, not asyncio, which takes longer to import than all else before the first message.
+    threading.Thread(target=_serve, args=(listening, path), daemon=True, name="relay").start()
     for name in ("all_proxy", "no_proxy"):
         environment.pop(name, None)
         environment.pop(name.upper(), None)
@@ -42,36 +41,45 @@ def lead_out(environment: MutableMapping[str, str]) -> None:
         environment[name] = environment[name.upper()] = f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
-async def _serve(listening: socket.socket, path: str) -> None:
-    async def take(reader: StreamReader, writer: StreamWriter) -> None:
-        # A broken connection is for the HTTP client to tell of; all there is to do here is to pass it on.
-        with contextlib.closing(writer), contextlib.suppress(OSError):
-            there_reader, there_writer = await _connected(path)
-            with contextlib.closing(there_writer):
-                await asyncio.gather(_pump(reader, there_writer), _pump(there_reader, writer))
-
-    async with await asyncio.start_server(take, sock=listening) as server:
-        await server.serve_forever()
+def _serve(listening: socket.socket, path: str) -> None:
+    while True:
+        client, _ = listening.accept()
+        threading.Thread(target=_take, args=(client, path), daemon=True).start()
 
 
-async def _connected(path: str) -> tuple[StreamReader, StreamWriter]:
+def _take(client: socket.socket, path: str) -> None:
+    # A broken connection is for the HTTP client to tell of; all there is to do here is to pass it on.
+    with client, contextlib.suppress(OSError), _connected(path) as there:
+        back = threading.Thread(target=_pump, args=(there, client), daemon=True)
+        back.start()
+        _pump(client, there)
+        back.join()
+
+
+def _connected(path: str) -> socket.socket:
     """A connection to the executor; one that was killed may be back in a moment.
 
     Raises OSError where it stays away.
     """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + _AWAY_MAX_S
+    deadline = time.monotonic() + _AWAY_MAX_S
     while True:
+        there = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            return await asyncio.open_unix_connection(path)
-        except (ConnectionRefusedError, FileNotFoundError):
-            if loop.time() > deadline:
+            there.connect(path)
+        except OSError as error:
+            there.close()
+            away = isinstance(error, ConnectionRefusedError | FileNotFoundError)
+            if not away or time.monotonic() > deadline:
                 raise
-        await asyncio.sleep(_PAUSE_S)
+            time.sleep(_PAUSE_S)
+        else:
+            return there
 
 
-async def _pump(reader: StreamReader, writer: StreamWriter) -> None:
-    while chunk := await reader.read(_CHUNK_BYTES):
-        writer.write(chunk)
-        await writer.drain()
-    writer.write_eof()
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    """Pass on all there is; at its end, or where either breaks, the target hears that there is no more."""
+    with contextlib.suppress(OSError):
+        while chunk := source.recv(_CHUNK_BYTES):
+            target.sendall(chunk)
+    with contextlib.suppress(OSError):
+        target.shutdown(socket.SHUT_WR)

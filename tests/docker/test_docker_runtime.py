@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from services.executor import docker_sandbox
 from services.executor.container import docker_facts
 from services.executor.docker import DockerRuntime
 from services.executor.loop import Executor
-from services.executor.runtime import FileMissingError, FileRefusedError, SandboxError, SandboxSpec
+from services.executor.runtime import SandboxError, SandboxSpec
 from tests.unit.executor.stage import PRELUDE, MemoryStore, agent, schedule, settings, until
 
 if TYPE_CHECKING:
@@ -134,54 +133,6 @@ async def test_memory_that_ran_out_is_called_that(runtime: DockerRuntime, tmp_pa
     assert await said(sandbox) == [("stdout", b"eating")]
     end = await sandbox.wait()
     assert (end.code, end.out_of_memory) == (137, True)
-
-
-async def test_only_plain_files_of_a_good_size_are_read(runtime: DockerRuntime, tmp_path: Path) -> None:
-    body = """
-(output / "plain.bin").write_bytes(bytes(range(256)) * 8)
-(output / "link").symlink_to("/etc/passwd")
-(output / "folder").mkdir()
-os.mkfifo(output / "pipe")
-"""
-    sandbox = await runtime.start(spec_of(runtime, tmp_path, body))
-    assert await said(sandbox) == []
-    assert (await sandbox.wait()).code == 0
-    assert await sandbox.read("plain.bin", bytes_max=2048) == bytes(range(256)) * 8
-    for name, bytes_max in (("plain.bin", 2047), ("link", 10**6), ("folder", 10**6), ("pipe", 10**6)):
-        with pytest.raises(FileRefusedError):
-            await sandbox.read(name, bytes_max=bytes_max)
-    with pytest.raises(FileMissingError):
-        await sandbox.read("absent", bytes_max=1)
-
-
-async def test_what_a_container_leaves_is_measured_in_its_folder_and_by_the_engine(
-    docker: Docker, runtime: DockerRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    body = """
-(output / "shut").mkdir()
-(output / "shut" / "file").write_bytes(bytes(10**6))
-(output / "shut").chmod(0)
-"""
-    sandbox = await runtime.start(spec_of(runtime, tmp_path, body))
-    assert await said(sandbox) == []
-    here = await sandbox.used_bytes()
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    async with asyncio.timeout(30):
-        while (told := await _used(sandbox)) is None:
-            await asyncio.sleep(0.2)
-    assert here is not None
-    assert 10**6 <= told < here + 8192
-    assert 10**6 <= here < 1_100_000
-
-
-async def _used(sandbox: DockerSandbox) -> int | None:
-    """By an Engine that may be at work for somebody else."""
-    try:
-        return await sandbox.used_bytes()
-    except SandboxError as error:
-        if "already running" not in str(error):
-            raise
-        return None
 
 
 async def test_a_missing_image_says_what_to_do(
