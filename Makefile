@@ -1,6 +1,6 @@
 # `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types format image lock node simulate bench bench-agent screenshots chaos clean
+.PHONY: help demo up test lint types format image lock node simulate bench bench-agent bench-gateway screenshots chaos clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NPM := --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error
 PEERS := .podium/peers
+RIVAL := .podium/rival
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes
 
 help: ## say what there is
@@ -49,10 +50,11 @@ lock: ## choose versions anew for what pyproject.toml asks for
 	$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/services.txt && \
 	$(LOCK) --group agent -c requirements/dev.txt -o requirements/agent.txt && \
 	$(LOCK) --group bench-agent -o requirements/bench-agent.txt && \
+	$(LOCK) --group bench-gateway -o requirements/bench-gateway.txt && \
 	$(LOCK) --group servers --no-deps -c requirements/dev.txt -o requirements/servers.txt
 
 bench: $(VENV)/.dev-ready ## measure how fast the parts are
-	@for file in $(filter-out %/bench_agent.py,$(wildcard tests/bench/bench_*.py)); do \
+	@for file in $(filter-out %/bench_agent.py %/bench_gateway.py,$(wildcard tests/bench/bench_*.py)); do \
 	  echo "$$file"; $(BIN)/python -m "tests.bench.$$(basename "$$file" .py)" || exit 1; \
 	done
 
@@ -60,6 +62,9 @@ BUDGETS ?= 60
 COMPETITIONS ?=
 bench-agent: $(VENV)/.dev-ready $(PEERS)/.ready ## score the agent beside AutoML: make bench-agent BUDGETS=60,180
 	@$(BIN)/python -m tests.bench.bench_agent --budgets "$(BUDGETS)" --competitions "$(COMPETITIONS)"
+
+bench-gateway: $(VENV)/.dev-ready $(RIVAL)/.ready ## measure how many jobs the gateway takes, beside a usual job service
+	@$(BIN)/python -m tests.bench.bench_gateway
 
 chaos: $(VENV)/.dev-ready ## kill and pause every part at random while jobs run, and judge what is left
 	$(BIN)/python -m tests.chaos
@@ -100,6 +105,13 @@ $(VENV)/.dev-ready: requirements/dev.txt $(VENV)/.podium-ready
 # No lock file: it would name the registry that it was made with.  Versions are exact, and no script is run.
 $(VENV)/.node-ready: tests/asyncapi/package.json examples/javascript/package.json | $(BIN)/python
 	@for folder in $(^D); do (cd "$$folder" && npm install $(NPM)) || exit 1; done
+	@touch $@
+
+# A job service as it is usually built, that the gateway is measured beside.
+$(RIVAL)/.ready: requirements/bench-gateway.txt | $(BIN)/python
+	$(PYTHON) -m venv $(RIVAL)
+	$(RIVAL)/bin/python -m pip install --disable-pip-version-check --no-compile --require-hashes \
+	  -r requirements/bench-gateway.txt
 	@touch $@
 
 # The AutoML systems that the agent is measured beside want other versions of the same libraries.
