@@ -15,7 +15,7 @@ import uvloop
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
-    """What to send: `body` to `path`, each with an idempotency key of its own, as each of `tokens` in turn."""
+    """What to send: `body` to `path`, each time with a new idempotency key, as each of `tokens` in turn."""
 
     port: int
     path: str

@@ -11,6 +11,7 @@ import os
 import re
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 from celery import Celery
@@ -80,7 +81,7 @@ def run(
 def prepare() -> None:
     """Make the tables, and the keys whose tokens stand in a file, one a line."""
     Base.metadata.create_all(engine)
-    with Session(engine) as db, open(os.environ["RIVAL_TOKENS"]) as tokens:
+    with Session(engine) as db, Path(os.environ["RIVAL_TOKENS"]).open() as tokens:
         db.add_all([Key(sha256=hashlib.sha256(line.strip().encode()).hexdigest()) for line in tokens])
         db.commit()
 
