@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from agent.settings import Settings
     from agent.speech import Narrator, Progress, Say
 
+_CHECKS_SHARE: Final = 0.03
+"""The part of the budget that may go into looking for leaks and drift."""
+
 _DOUBTS_SHARE: Final = 0.1
 """The part of the time that may go into asking what a competition means."""
 
@@ -117,6 +120,7 @@ class Attempt:
             ground.settings.competition,
             evaluation_metric=metric,
             progress=progress.part(0.6 if metric else 0.02, 0.9),
+            check_s=_CHECKS_SHARE * ground.deadline.budget_s,
         )
         brief = self._settled(brief, progress)
         ground.write_json("brief.json", brief)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from agent.analysis.doubts import in_words
 from agent.analysis.files import CompetitionFiles, find_files
 from agent.analysis.loading import load_tables
+from agent.analysis.looks import looked_into
 from agent.analysis.reading import Evidence, doubts_about, read_as
 from agent.analysis.target_choice import askings
 from agent.brief import Brief
@@ -29,11 +31,13 @@ def analyse(
     *,
     evaluation_metric: str | None = None,
     progress: Callable[[float, str], None],
+    check_s: float = 2.0,
 ) -> Brief:
     """What the competition in `data_dir` asks; `evaluation_metric` is Kaggle's field, where it is known.
 
-    `progress` is told the fraction done, in 0..1, and what was found.  Raises CompetitionError, never
-    retryable, where the files do not make a competition.
+    `check_s` is what the checks for leakage and drift may take.  `progress` is told the fraction done, in
+    0..1, and what was found.  Raises CompetitionError, never retryable, where the files do not make a
+    competition.
     """
     files = find_files(data_dir)
     found = f"Found {files.train.path}, {files.test.path} and {files.sample.path or 'no sample submission'}."
@@ -41,6 +45,8 @@ def analyse(
     tables = load_tables(data_dir, files)
     progress(0.5, f"Read {files.train.rows} train and {files.test.rows} test rows.")
     brief = state(files, tables, competition, evaluation_metric=evaluation_metric)
+    progress(0.8, f"{brief.task}, scored by {brief.metric.name}: looking for leaks and drift.")
+    brief = looked_into(brief, tables, seconds=check_s)
     progress(1.0, f"{brief.task}, scored by {brief.metric.name}, {len(brief.features)} features.")
     return brief
 
@@ -67,7 +73,7 @@ def state(
         evaluation_metric=evaluation_metric,
     )
     readings = [read_as(asking, evidence) for asking in meant]
-    first = readings[0]
+    first, doubts = readings[0], doubts_about(meant, readings)
     return Brief(
         competition=competition,
         title=_title(description) or competition,
@@ -77,8 +83,8 @@ def state(
         id_column=id_column,
         id_in_test=tables.ids_text is not None,
         **first.fields(),
-        notes=(*first.notes, *_notes(tables, files)),
-        doubts=doubts_about(meant, readings),
+        notes=(*first.notes, *_notes(tables, files), *map(in_words, doubts)),
+        doubts=doubts,
         test_id_column=tables.test_id_column,
         sides=tables.sides,
     )

@@ -22,6 +22,12 @@ def doubts_of(brief: Brief) -> tuple[Doubt, ...]:
     return brief.doubts
 
 
+def in_words(doubt: Doubt) -> str:
+    """What stands where nobody settles a doubt."""
+    names = [candidate.name for candidate in doubt.candidates]
+    return f"The {doubt.topic} could be {' or '.join(names)}: by the rules it is {names[0]}."
+
+
 def settle(brief: Brief, topic: Topic, choice: str, *, by: str) -> Brief:
     """The brief as it is where the doubt on `topic` is settled by the candidate called `choice`.
 
@@ -41,5 +47,5 @@ def settle(brief: Brief, topic: Topic, choice: str, *, by: str) -> Brief:
         if (value := getattr(candidate.then, field)) is not UNSET
     }
     changes["doubts"] = tuple(each for each in brief.doubts if kept and each is not doubt)
-    changes["notes"] = (*brief.notes, note)
+    changes["notes"] = (*(each for each in brief.notes if each != in_words(doubt)), note)
     return structs.replace(brief, **changes)

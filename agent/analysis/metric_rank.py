@@ -50,7 +50,11 @@ def rank_metrics(field: str | None, found: Sequence[Mention], facts: TargetFacts
         return _distinct(by_field if agreed else [*by_field, prose[0]])
     if mentioned:
         top = mentioned[0][0]
-        return _distinct([choice for weight, choice in mentioned if weight > top - _NEARLY])
+        likely = [choice for weight, choice in mentioned if weight > top - _NEARLY]
+        exact = {choice.name for choice in likely if choice.certain}
+        # An F1 without its kind is the F1 that is named with it elsewhere.
+        spoken = not exact.isdisjoint(_F1_OF_MANY)
+        return _distinct([choice for choice in likely if choice.certain or not spoken])
     unknown = f"No known metric is named ({field!r})." if field else "No known metric is named."
     nearest = fallback_metric(facts)
     others = [name for name in _NEAREST[nearest in VALUE_FORMULAS] if fits(name, facts)]

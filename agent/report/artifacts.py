@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from agent.brief import Brief
+    from agent.brief import Brief, Check
     from agent.report.page import Outcome
     from agent.search.tree import Attempt, Tree
     from agent.training.script import Trained
@@ -38,6 +38,7 @@ def metrics_of(outcome: Outcome) -> dict[str, object]:
         },
         "seconds": {stage: round(spent, 2) for stage, spent in outcome.seconds.items()},
         "warnings": outcome.warnings,
+        "checks": outcome.checks,
         "attempts": [_told(attempt) for attempt in outcome.attempts],
         "search": outcome.search,
         "model_calls": outcome.spent,
@@ -61,18 +62,27 @@ def _told(attempt: Attempt) -> dict[str, object]:
 
 def checks_of(brief: Brief, trained: Trained, attempts: Tree) -> tuple[str, ...]:
     """What was verified, a sentence each."""
-    form = f"submission.csv has the columns and ids of {brief.sample.path} and answers that fit."
+    ids = brief.sample.path or "test"
+    form = f"submission.csv has the columns and ids of {ids} and answers that fit."
     rows = f"Scores were computed by the agent from {trained.out_of_fold.height} out-of-fold predictions."
+    looks = tuple(_told_check(check) for check in brief.checks)
     if trained.network_cut is None:
-        return form, rows
+        return form, rows, *looks
     network = "without network" if trained.network_cut else "with the network, which could not be cut off"
     ran = f"Scripts ran in processes of their own, without any secret, {network}."
     if not any(attempt.works for attempt in attempts[1:]):
-        return form, rows, ran
+        return form, rows, ran, *looks
     withheld = (
         "The scripts that a model wrote were cross-validated by the agent: a run never saw the answers "
     )
-    return form, rows, ran, f"{withheld}that it was to predict."
+    return form, rows, ran, f"{withheld}that it was to predict.", *looks
+
+
+def _told_check(check: Check) -> str:
+    """A look for leakage or drift; a finding stands out by its first word."""
+    mark = {True: "Warning, ", False: "", None: "Not made, "}[check.found]
+    name = check.name if mark else check.name.capitalize()
+    return f"{mark}{name}: {check.says}"
 
 
 def summary_of(outcome: Outcome) -> str:
