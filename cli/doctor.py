@@ -21,6 +21,7 @@ _GIB: Final = 1024**3
 _DISK_NEEDED_BYTES: Final = 2 * _GIB
 _DISK_WISHED_BYTES: Final = 10 * _GIB
 _SKEW_S_MAX: Final = 2.0
+_WAITING_MAX: Final = 100
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +56,9 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """All that was found out; `engine` is why there is no Docker, where there is none.
 
-    `skew_s` is how far this machine's clock is before NATS's, None where no NATS could be asked; `secrets`
-    say of each key whether it is set, or why it cannot be read, and hold no value.
+    `skew_s` is how far this machine's clock is before NATS's, None where no NATS could be asked;
+    `webhooks_waiting` how many events the deliverer of webhooks has not read, None where there is none;
+    `secrets` say of each key whether it is set, or why it cannot be read, and hold no value.
     """
 
     python: tuple[int, int, int]
@@ -67,6 +69,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     disk_path: str
     disk_free_bytes: int
     skew_s: float | None
+    webhooks_waiting: int | None
     secrets: dict[str, bool | str]
     has_openmp: bool
 
@@ -77,6 +80,7 @@ def examine(facts: Facts) -> tuple[Finding, ...]:
         _python(facts.python),
         *(_server(server) for server in facts.servers),
         _clock(facts.skew_s),
+        *_webhooks(facts.webhooks_waiting),
         *_docker(facts.engine, facts.runtime),
         *examine_zone(facts.kept),
         _openmp(has_openmp=facts.has_openmp),
@@ -114,6 +118,16 @@ def _server(server: Server) -> Finding:
     say = lacking if server.name == "Redis" else broken
     found = f"{server.address}: {server.problem}"
     return say(server.name, found, _WITHOUT[server.name], "Start it, or correct its address.")
+
+
+def _webhooks(waiting: int | None) -> tuple[Finding, ...]:
+    if waiting is None:
+        return ()
+    found = f"{waiting} events to look at"
+    if waiting <= _WAITING_MAX:
+        return (ok("webhooks", found),)
+    meaning = "Receivers are told late, or not at all."
+    return (lacking("webhooks", found, meaning, "See whether services.webhooks runs, and what it logs."),)
 
 
 def _clock(skew_s: float | None) -> Finding:

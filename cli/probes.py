@@ -22,12 +22,13 @@ import redis.asyncio
 from aiodocker import Docker
 from aiodocker.exceptions import DockerError
 from nats.errors import Error as NatsError
+from nats.js.errors import NotFoundError
 from redis.exceptions import RedisError
 
 from agent.zone import BWRAP_VARIABLE, place_here
 from cli.doctor import Engine, Server
 from cli.kept_in import KeptIn
-from events.subjects import STREAM
+from events.subjects import STREAM, WEBHOOKS
 from services.bubblewrap import bwrap_path
 from services.environment import SettingError
 from services.quota import quota_problem
@@ -51,24 +52,28 @@ class _Told(msgspec.Struct):
     ts: datetime | None = None
 
 
-async def nats_server(url: str | None) -> tuple[Server, float | None]:
-    """The NATS at `url`, and how many seconds this machine's clock is before its own, where it says."""
+async def nats_server(url: str | None) -> tuple[Server, float | None, int | None]:
+    """The NATS at `url`, how many seconds this machine's clock is before its own, and what webhooks wait for.
+
+    The last two are None where there is no log yet, and where no deliverer of webhooks has read it.
+    """
     if url is None:
-        return Server(name="NATS", address=None), None
-    skew_s = None
+        return Server(name="NATS", address=None), None, None
+    skew_s, waiting = None, None
     try:
         async with asyncio.timeout(_ANSWER_S):
             client = await nats.connect(url, allow_reconnect=False, connect_timeout=3, error_cb=_unsaid)
             try:
                 await client.jetstream().account_info()
                 skew_s = await _skew_s(client)
+                waiting = await _webhooks_waiting(client)
                 release = client.connected_server_version
             finally:
                 await client.close()
     except (NatsError, OSError, ValueError) as error:  # a TimeoutError is an OSError
-        return _silent("NATS", url, error), None
+        return _silent("NATS", url, error), None, None
     version = f"{release.major}.{release.minor}.{release.patch}"
-    return Server(name="NATS", address=_place(url), version=version), skew_s
+    return Server(name="NATS", address=_place(url), version=version), skew_s, waiting
 
 
 async def postgres_server(url: str | None) -> Server:
@@ -180,6 +185,15 @@ async def _skew_s(client: Client) -> float | None:
     answered_s = time.time()
     told = msgspec.json.decode(answer.data, type=_Told)
     return None if told.ts is None else (asked_s + answered_s) / 2 - told.ts.timestamp()
+
+
+async def _webhooks_waiting(client: Client) -> int | None:
+    """How many events of the log the deliverer of webhooks has not dealt with."""
+    try:
+        found = await client.jetstream().consumer_info(STREAM, WEBHOOKS)
+    except NotFoundError:
+        return None
+    return (found.num_pending or 0) + (found.num_ack_pending or 0)
 
 
 async def _has(docker: Docker, image: str) -> bool:

@@ -16,7 +16,12 @@ from msgspec.structs import replace
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import KeyValueConfig, StorageType
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.errors import (
+    BucketNotFoundError,
+    InvalidKeyError,
+    KeyNotFoundError,
+    KeyWrongLastSequenceError,
+)
 
 from services.api_keys import ID_BYTES, SECRET_BYTES, ApiKey, Scope, digest_of, token_of
 
@@ -95,7 +100,7 @@ class KeyStore:
             for _ in range(_TRIES):
                 try:
                     entry = await bucket.get(f"key.{key_id}")
-                except KeyNotFoundError:
+                except (KeyNotFoundError, InvalidKeyError):
                     raise NoSuchKeyError(key_id) from None
                 key = _key_in(entry)
                 if key.revoked_at is not None:

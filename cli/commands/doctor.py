@@ -81,7 +81,7 @@ async def _facts(environment: Environment, folder: Path | None) -> Facts:
     home = home_at(folder)
     nats_url, database_url, redis_url = _addresses(environment, home, named=folder is not None)
     image = environment.text("PODIUM_AGENT_IMAGE", agent_image())
-    (nats, skew_s), postgres, redis, engine = await asyncio.gather(
+    (nats, skew_s, webhooks_waiting), postgres, redis, engine = await asyncio.gather(
         probes.nats_server(nats_url),
         probes.postgres_server(database_url),
         probes.redis_server(redis_url),
@@ -97,6 +97,7 @@ async def _facts(environment: Environment, folder: Path | None) -> Facts:
         disk_path=str(disk_path),
         disk_free_bytes=disk_free_bytes,
         skew_s=skew_s,
+        webhooks_waiting=webhooks_waiting,
         secrets=probes.secrets_given(environment),
         has_openmp=probes.has_openmp(),
     )

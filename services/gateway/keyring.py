@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from services.api_keys import ApiKey
     from services.key_store import KeyStore
 
-_QUIET_S_MAX: Final = 15.0
+_QUIET_S_MAX: Final = 5.0
 _AGAIN_S: Final = 1.0
 _NOTE_USE_S: Final = 30.0
 

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from events.recorded import Recorded
     from services.delivery_log import DeliveryLog
 
-CONSUMER: Final = "webhooks"
-
 _SUBJECTS: Final = [f"jobs.*.{kind.__name__}" for kind in (*payload.END_TYPES, *payload.STAGE_TYPES)]
 # What was not acknowledged by then comes again.  Never asked for by a nak with a delay: that would keep its
 # place among the unacknowledged, and a hundred of these would stop all others.
@@ -72,14 +70,14 @@ class Intake:
 
     async def _read(self) -> None:
         config = ConsumerConfig(
-            durable_name=CONSUMER,
+            durable_name=subjects.WEBHOOKS,
             filter_subjects=_SUBJECTS,
             deliver_policy=DeliverPolicy.ALL,
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=_ACK_WAIT_S,
         )
         await self._js.add_consumer(subjects.STREAM, config)
-        reading = await self._js.pull_subscribe_bind(durable=CONSUMER, stream=subjects.STREAM)
+        reading = await self._js.pull_subscribe_bind(durable=subjects.WEBHOOKS, stream=subjects.STREAM)
         try:
             while True:
                 try:

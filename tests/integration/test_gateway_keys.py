@@ -137,7 +137,7 @@ async def test_there_is_something_to_test() -> None:
 
 @pytest.mark.parametrize(("method", "path"), CLOSED)
 async def test_nothing_is_there_without_a_key_or_without_its_scope(
-    world: World, method: str, path: str
+    world: World, method: str, path: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = at(path, world.job)
     status, headers, body = await world.ask(None, method, path)
@@ -152,6 +152,9 @@ async def test_nothing_is_there_without_a_key_or_without_its_scope(
         status, headers, body = await world.ask("idle", method, path)
         assert (status, json.loads(body)["type"]) == (403, "urn:podium:problem:scope-lacking")
         assert 'error="insufficient_scope"' in headers["www-authenticate"]
+    logged = capsys.readouterr()
+    assert "status=401" in logged.out
+    assert not [token for token in (wrong, *world.tokens.values()) if token in logged.out + logged.err]
 
 
 @pytest.mark.parametrize(("method", "path"), OF_A_JOB)

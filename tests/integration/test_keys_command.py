@@ -45,6 +45,7 @@ def test_what_cannot_be_done_is_said(nats_server: NatsServer, monkeypatch: pytes
     monkeypatch.setenv("NATS_URL", nats_server.url)
     for words in (
         ("revoke", "0123456789ab"),
+        ("revoke", "no such key"),
         ("create", "--name", "a\nb"),
         ("create", "--name", "x", "--admin", "--scope", "read"),
     ):

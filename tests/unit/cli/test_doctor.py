@@ -41,6 +41,7 @@ GOOD = Facts(
     disk_path="/d",
     disk_free_bytes=50 * 2**30,
     skew_s=-0.01,
+    webhooks_waiting=0,
     secrets=dict.fromkeys(("KAGGLE_USERNAME", "KAGGLE_KEY", "ANTHROPIC_API_KEY"), True),
     has_openmp=True,
 )
@@ -66,6 +67,8 @@ def test_a_machine_that_has_all_is_well() -> None:
         ({"servers": (Server(name="Redis", address="h:1", problem="no"),)}, {"Redis": "lacking"}),
         ({"servers": (Server(name="NATS", address=None),)}, {"NATS": "lacking"}),
         ({"skew_s": 2.5}, {"clock": "lacking"}),
+        ({"webhooks_waiting": 101}, {"webhooks": "lacking"}),
+        ({"webhooks_waiting": None}, {}),
         ({"skew_s": -2.5}, {"clock": "lacking"}),
         ({"skew_s": None}, {"clock": "lacking"}),
         ({"engine": "no socket was found"}, {"Docker": "lacking"}),

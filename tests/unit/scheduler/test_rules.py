@@ -196,6 +196,15 @@ def test_the_number_of_retries_is_the_number_of_delays() -> None:
     assert isinstance(decision, JobFailed)
 
 
+def test_a_key_counts_before_the_name_that_a_request_gives() -> None:
+    def of(name: str, owner: str | None, submitter: str | None) -> Job:
+        return replace(job_after(job_id=name), owner=owner, submitter=submitter)
+
+    jobs = [of("a", "k", "ann"), of("b", "k", "bob"), of("c", "l", "ann"), of("d", None, "k")]
+    chosen = decide(jobs, ALIVE, Rules(submitter_running_max=1), NOW)
+    assert [one.job_id for one in chosen] == ["a", "c", "d"]
+
+
 def test_a_submitter_with_all_that_it_may_have_is_passed_by() -> None:
     def of(submitter: str | None, name: str) -> Job:
         return replace(job_after(job_id=name), submitter=submitter)
