@@ -16,8 +16,9 @@ _AGE_S_MAX: Final = 60.0
 _CLOSING_S: Final = 6.0
 _CLOSING_SHARE_MIN: Final = 0.1
 _CLOSING_SHARE_MAX: Final = 0.25
-_LAST_S: Final = 0.75
-"""Before the end whoever watches says the last word: the process must still go."""
+_LAST_S: Final = 1.0
+_LAST_SHARE: Final = 0.03
+"""Before the end whoever watches says the last word: the process must still go, on a busy machine too."""
 
 
 class Deadline(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +33,7 @@ class Deadline(msgspec.Struct, frozen=True, kw_only=True):
 
     def last_word_at(self) -> float:
         """When the attempt's last word must be out, whatever its steps are at."""
-        return self.at - _LAST_S
+        return self.at - max(_LAST_S, min(2.0, _LAST_SHARE * self.budget_s))
 
     def script_s(self, now: float, analysis_s: float) -> float:
         """What a script that starts now may take until it is killed: the rest without `closing_s`."""

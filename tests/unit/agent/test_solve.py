@@ -59,7 +59,7 @@ def settings(tmp_path: Path, data_dir: Path | None, **changes: object) -> Settin
         "data_dir": data_dir,
         "output_dir": tmp_path / "out",
         "work_dir": tmp_path / "work",
-        "budget_s": 60.0,
+        "budget_s": 40.0,
         "cpus": 1,
         "seed": 0,
     }
@@ -193,7 +193,7 @@ def agent_process(tmp_path: Path, data_dir: Path, **more: str) -> subprocess.Pop
         "PODIUM_DATA_DIR": str(data_dir),
         "PODIUM_OUTPUT_DIR": str(tmp_path / "out"),
         "PODIUM_WORK_DIR": str(tmp_path / "work"),
-        "PODIUM_BUDGET_S": "60",
+        "PODIUM_BUDGET_S": "30",
         NONCE_VARIABLE: NONCE,
         **more,
     }
