@@ -32,10 +32,11 @@ ALL: Final = "*"
 
 
 class Subscription:
-    """What waits for one reader of one job, or of `ALL`."""
+    """What waits for one reader of one job, or of `ALL`; `key_id` is that of its API key, if it has one."""
 
-    def __init__(self, job_id: str, room: int) -> None:
+    def __init__(self, job_id: str, room: int, key_id: str | None) -> None:
         self.job_id = job_id
+        self.key_id = key_id
         self._room = room
         self._waiting: deque[Recorded] = deque()
         self._changed = asyncio.Event()
@@ -129,7 +130,7 @@ class Hub:
         if len(self._newest) > REMEMBERED:
             self._newest.popitem(last=False)
 
-    def subscribe(self, job_id: str) -> Subscription:
+    def subscribe(self, job_id: str, *, key_id: str | None = None) -> Subscription:
         """Let a reader in; it must be released when the reader has gone.
 
         Raises:
@@ -137,7 +138,7 @@ class Hub:
         """
         if not self._open:
             raise UnavailableError("events are not being followed")
-        subscription = Subscription(job_id, ROOM_OF_ALL if job_id == ALL else self._room)
+        subscription = Subscription(job_id, ROOM_OF_ALL if job_id == ALL else self._room, key_id)
         self._watched[job_id].add(subscription)
         return subscription
 
@@ -147,6 +148,13 @@ class Hub:
         subscriptions.discard(subscription)
         if not subscriptions:
             self._watched.pop(subscription.job_id, None)
+
+    def end_without(self, counts: Callable[[str], bool]) -> None:
+        """End the subscriptions of readers whose API key does not count any more."""
+        for subscriptions in self._watched.values():
+            for subscription in subscriptions:
+                if subscription.key_id is not None and not counts(subscription.key_id):
+                    subscription.end("closing")
 
     def close(self) -> None:
         """End every subscription and let no more in: the process is stopping."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from events.log import UnavailableError
-from services.api_keys import id_in, is_right
+from services.api_keys import id_in, is_right, state_of
 from services.key_store import KeyStoreError
 
 if TYPE_CHECKING:
@@ -28,12 +28,16 @@ _log = structlog.get_logger(__name__)
 class Keyring:
     """Follows the bucket of keys; while that is away, the keys known last are those that count.
 
-    `store` gives the bucket and raises UnavailableError while there is no connection.
+    `store` gives the bucket and raises UnavailableError while there is no connection; `changed` is called
+    whenever keys may have come to count, or to count no more.
     """
 
-    def __init__(self, store: Callable[[], KeyStore], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: Callable[[], KeyStore], clock: Callable[[], datetime], changed: Callable[[], None]
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._changed = changed
         self._keys: dict[str, ApiKey] | None = None
         self._used: dict[str, datetime] = {}
 
@@ -52,6 +56,11 @@ class Keyring:
         self._used[key.id] = now
         return key
 
+    def counts(self, key_id: str) -> bool:
+        """There is a key with that id, and it is neither expired nor revoked."""
+        key = (self._keys or {}).get(key_id)
+        return key is not None and state_of(key, self._clock()) == "active"
+
     async def run(self) -> None:
         """Follow the keys and note when they are used, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
@@ -63,6 +72,7 @@ class Keyring:
             try:
                 async for keys in self._store().follow(quiet_s_max=_QUIET_S_MAX):
                     self._keys = keys
+                    self._changed()
             except (KeyStoreError, UnavailableError) as error:
                 _log.warning("api_keys_away", error=str(error), retry_in_s=_AGAIN_S)
                 await asyncio.sleep(_AGAIN_S)

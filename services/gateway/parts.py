@@ -50,7 +50,7 @@ class Parts:
         self.table = JobsTable(settings.database_url)
         self.metrics = Metrics()
         self.executors = Executors(time.monotonic)
-        self.keyring = Keyring(self.link.keys, utc_now)
+        self.keyring = Keyring(self.link.keys, utc_now, self._end_streams)
         self.owners = Owners(self.link, self.table)
         self.hub = Hub(self.link, last_sequence=self.link.last_sequence, observe=self._observe)
         self.redis = RedisOrMemory(settings.redis_url) if settings.redis_url else None
@@ -85,6 +85,9 @@ class Parts:
     def _observe(self, record: Recorded) -> None:
         self.metrics.events.observe(record)
         self.owners.learn(record)
+
+    def _end_streams(self) -> None:
+        self.hub.end_without(self.keyring.counts)
 
     async def _follow_keys(self) -> None:
         await self.link.there()

@@ -18,6 +18,7 @@ from services.gateway.app import create_app
 from services.gateway.job_id import new_job_id
 from services.gateway.parts import Parts
 from services.gateway.settings import Settings
+from services.gateway.sse import CLOSING
 from services.key_store import KeyStore, ensure_key_bucket
 from services.running import utc_now
 from tests.integration.gateway_serving import (
@@ -240,7 +241,11 @@ async def test_a_key_counts_until_it_is_revoked_and_its_use_is_noted(world: Worl
     key_id, token = await made(world.keys, "read")
     world.tokens["short"] = token
     await until(lambda: world.ask("short", "GET", "/jobs"), 200)
-    await world.keys.revoke(key_id, now=utc_now())
+    headers = {"Authorization": f"Bearer {token}"}
+    async with world.gateway.client.stream("GET", "/events", headers=headers) as answer:
+        await world.keys.revoke(key_id, now=utc_now())
+        async with asyncio.timeout(10):
+            assert (await answer.aread()).endswith(CLOSING)  # a stream that was open ends with its key
     await until(lambda: world.ask("short", "GET", "/jobs"), 401)
     _, world.tokens["late"] = await made(world.keys, "read", expires_at=utc_now() - timedelta(seconds=1))
     await asyncio.sleep(0.1)

@@ -1,9 +1,6 @@
 // Requests to the gateway; every error is an ApiError that says what a person can read, by field where it can.
 
-import { authorization } from "./session.js";
-
-/** Dispatched at the window where a request was refused for want of an API key. */
-export const KEY_WANTED = "podium:key-wanted";
+import { authorization, KEY_WANTED } from "./session.js";
 
 export class ApiError extends Error {
   /** `fields` are {field, message}; `status` is 0 where no answer came. */

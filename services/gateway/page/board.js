@@ -4,6 +4,7 @@ import { ApiError, list, status } from "./api.js";
 import { boardRow, updateRow } from "./board_row.js";
 import { h, put } from "./dom.js";
 import { evolve, hasEnded } from "./fold.js";
+import { isSignedIn } from "./session.js";
 import { Stream } from "./stream.js";
 import { submitForm } from "./submit_form.js";
 
@@ -203,10 +204,11 @@ export class Board {
   #teach() {
     if (this.#jobs.size || this.#of) return h("p", {}, "No job here is like that.");
     const body = JSON.stringify({ kaggle_url: "https://www.kaggle.com/competitions/titanic" });
+    const key = isSignedIn() ? ' \\\n  -H "Authorization: Bearer $PODIUM_API_KEY"' : "";
     return h("div", {},
       h("h2", {}, "No jobs yet"),
       h("p", {}, "Give the address of a Kaggle competition above, or from a terminal:"),
-      h("pre", {}, `curl -X POST ${location.origin}/run \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`));
+      h("pre", {}, `curl -X POST ${location.origin}/run${key} \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`));
   }
 
   #tick() {

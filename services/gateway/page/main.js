@@ -1,10 +1,9 @@
 // Which page is shown: the board at #/, a job at #/jobs/<id>.  One stream is open at a time.
 
-import { KEY_WANTED } from "./api.js";
 import { Board } from "./board.js";
 import { h, put } from "./dom.js";
 import { JobPage } from "./job.js";
-import { isSignedIn, ready, signOut } from "./session.js";
+import { isSignedIn, KEY_WANTED, ready, signOut } from "./session.js";
 import { signInForm } from "./sign_in.js";
 
 const main = document.getElementById("main");

@@ -4,6 +4,9 @@
 // itself (a stream, a file, the report's frame) carries no header: for these the gateway keeps the key in a cookie
 // that no script can read, that counts for reading alone, and that is asked for again long before it ends.
 
+/** Dispatched at the window where a request was refused for want of an API key. */
+export const KEY_WANTED = "podium:key-wanted";
+
 const KEY = "podium-key";
 const RENEW_MS = 300000;
 
@@ -37,10 +40,16 @@ export async function ready() {
   if (isSignedIn() && performance.now() - renewed > RENEW_MS) await renew();
 }
 
+/** A stream was refused: the next one is not opened before the gateway has taken the key again. */
+export function doubt() {
+  renewed = -Infinity;
+}
+
 async function renew() {
   try {
     const answer = await fetch("/session", { method: "POST", headers: authorization() });
     if (answer.ok) renewed = performance.now();
+    if (answer.status === 401) window.dispatchEvent(new Event(KEY_WANTED));
     return answer.ok ? null : (await answer.json()).detail;
   } catch (error) {
     if (error instanceof TypeError || error instanceof SyntaxError) return "The server does not answer. Is it running?";

@@ -9,7 +9,7 @@ export function signInForm(onSignedIn) {
     id: "api-key", type: "password", required: true, autocomplete: "off", spellcheck: "false", placeholder: "pk_…",
     "aria-describedby": "api-key-note",
   });
-  const note = h("p", { id: "api-key-note", class: "note" }, "It is kept in this tab alone, until that is closed.");
+  const note = h("p", { id: "api-key-note", class: "note" }, "It is kept while this tab is open, and for 15 minutes after.");
   const button = h("button", { class: "primary", type: "submit" }, "Sign in");
   const problem = h("p", { class: "problem", role: "alert" });
 
@@ -22,7 +22,7 @@ export function signInForm(onSignedIn) {
     put(problem, wrong);
     input.focus();
   }
-  return h("div", {},
+  return h("div", { class: "sign-in" },
     h("h1", {}, "Sign in"),
     h("form", { class: "submit", novalidate: true, "aria-label": "Sign in", onsubmit: send },
       h("div", { class: "field" }, h("label", { for: "api-key" }, "API key"), input, note), button, problem));

@@ -1,7 +1,7 @@
 // Server-sent events that outlive everything: a restarted gateway, a lost network, a laptop that slept.
 
 import { EVENT_TYPES } from "./fold.js";
-import { ready } from "./session.js";
+import { doubt, ready } from "./session.js";
 
 const AGAIN_MS = 2000;
 const WATCH_MS = 5000;
@@ -61,6 +61,7 @@ export class Stream {
     if (this.#closed || source !== this.#source) return;
     this.#onState("away");
     if (source.readyState === EventSource.CLOSED) {
+      doubt();
       this.#drop();
       this.#again = setTimeout(this.#reopen, AGAIN_MS);
     }

@@ -54,7 +54,7 @@ async def stream(
     log, comes in the place of more than 5000 missed ones.
     """
     asked = after if last_event_id is None else last_event_id
-    live = parts.hub.subscribe(ALL)
+    live = parts.hub.subscribe(ALL, key_id=caller.key_id)
     here = parts.hub.sequence
     try:
         opening = await _missed(parts, caller, here if asked is None else min(asked, here), here)

@@ -14,7 +14,7 @@ from litestar.response import Stream
 
 from events.lines import told_line
 from events.recorded import Recorded
-from services.gateway.access import asks
+from services.gateway.access import GivenCaller, asks
 from services.gateway.lookup import checked_id
 from services.gateway.parts import GivenParts, Parts
 from services.gateway.problems import no_such_job, protected
@@ -36,6 +36,7 @@ from services.gateway.sse import HEADERS, frames, is_last, up_to_last
 async def stream(
     job_id: FromPath[str],
     parts: GivenParts,
+    caller: GivenCaller,
     after: Annotated[int, QueryParameter(ge=0, description="Only events past this sequence.")] = 0,
     last_event_id: Annotated[
         int | None, HeaderParameter(name="Last-Event-ID", ge=0, description="The same, and it wins.")
@@ -47,7 +48,7 @@ async def stream(
     a browser that nothing more will come.
     """
     job_id = checked_id(job_id)
-    live = parts.hub.subscribe(job_id)
+    live = parts.hub.subscribe(job_id, key_id=caller.key_id)
     try:
         history = await _history(parts, job_id)
         seen = min(after if last_event_id is None else last_event_id, history[-1].sequence)

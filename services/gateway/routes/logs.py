@@ -13,7 +13,7 @@ from litestar.params import FromPath, HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from services.gateway import log_frames, sse
-from services.gateway.access import asks
+from services.gateway.access import GivenCaller, asks
 from services.gateway.lookup import checked_id, find_job
 from services.gateway.media_types import also
 from services.gateway.parts import GivenParts
@@ -45,6 +45,7 @@ _FORMATS = {
 async def lines(
     job_id: FromPath[str],
     parts: GivenParts,
+    caller: GivenCaller,
     *,
     follow: Annotated[
         bool, QueryParameter(description="Go on until the job ends, as server-sent events.")
@@ -67,7 +68,7 @@ async def lines(
         return Stream(
             (written(line) async for line in stored.stored(job_id)), headers={"Content-Type": media_type}
         )
-    events = parts.hub.subscribe(job_id)
+    events = parts.hub.subscribe(job_id, key_id=caller.key_id)
     try:
         job = await find_job(job_id, parts)
         after = log_frames.place_of(last_event_id)
