@@ -51,7 +51,7 @@ class Desk:
         self._known = known
         self._told: set[str] = set()
         self._scripts: set[str] = set()
-        self._left: tuple[str, ...] = ("submission.csv", "brief.json")
+        self._left: tuple[str, ...] = ()
 
     def tell(self, evaluation: ModelEvaluated) -> None:
         """Say a score, unless that of the same model was said."""
@@ -79,12 +79,12 @@ class Desk:
         }
         stale = (self._scripts | {"solution.py"}) - result.scripts.keys()
         names = dict.fromkeys((*ARTIFACTS, *sorted(result.scripts)))
-        self._left = tuple(name for name in names if name not in stale)
-        self._scripts = set(result.scripts)
+        left = tuple(name for name in names if name not in stale)
         self._ground.last.keep(
-            self.succeeded(result.trained.evaluations[-1]),
+            self.succeeded(result.trained.evaluations[-1], left),
             partial(replace_files, self._ground.output, files, stale),
         )
+        self._left, self._scripts = left, set(result.scripts)
 
     def close(self, result: Result, import_s: float) -> tuple[Outcome, Succeeded]:
         """Write the report of the result in place once more, with all that came after, and what to say.
@@ -98,10 +98,10 @@ class Desk:
             plots = _plots(self._brief, self._known, result.trained)
             outcome = msgspec.structs.replace(outcome, plots=plots)
             replace_files(self._ground.output, self._told_in(result, outcome), ())
-        return outcome, self.succeeded(outcome.submitted)
+        return outcome, self.succeeded(outcome.submitted, self._left)
 
-    def succeeded(self, submitted: ModelEvaluated) -> Succeeded:
-        """What to say at the end where `submitted` is what lies in the output folder."""
+    def succeeded(self, submitted: ModelEvaluated, left: tuple[str, ...]) -> Succeeded:
+        """What to say where `submitted` lies in the output folder, among the files `left`."""
         return Succeeded(
             competition=self._ground.settings.competition,
             task=self._brief.task,
@@ -109,7 +109,7 @@ class Desk:
             maximize=self._brief.metric.maximize,
             score=submitted.score,
             fold_scores=submitted.fold_scores,
-            artifacts=self._left,
+            artifacts=left,
         )
 
     def _told_in(self, result: Result, outcome: Outcome) -> dict[str, bytes]:

@@ -87,7 +87,8 @@ class Hunt:
         submitted = trained.evaluations[-1]
         table = trained.out_of_fold
         if submitted.model in {QUICK, "constant"} or table["fold"].n_unique() < _FOLDS_MIN:
-            why = "Scripts of a model's were not judged: the templates had no time to form folds."
+            why = "Scripts of a model's were not judged: the templates left no predictions of whole folds."
+            self._writer.finish(self._ground.script_s())
             return structs.replace(start, search=why, spent=self._claude.spent)
         templates = structs.replace(
             self._templates,
@@ -113,6 +114,7 @@ class Hunt:
             keep=lambda found: self._keep(start, found),
             log=self._ground.log,
         ).run(templates, alone(self._member(start), self._known.truth, self._brief))
+        self._writer.finish(left_s())
         return result_of(start, found, self._brief, self._claude)
 
     def _judge(self, table: pl.DataFrame, left_s: Callable[[], float]) -> Judge:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import itertools
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from agent.brief import Brief, Dialect, TableFile
     from agent.search.folds import Fold, Rows
 
+_OTHERS_MAX: Final = 50
 _PROSE: Final = frozenset({".md", ".markdown", ".rst"})
 _TABLES: Final = frozenset({".csv", ".tsv", ".psv", ".txt", ".data", ".gz"})
 
@@ -52,11 +54,12 @@ class Views:
         own = {brief.train.path, brief.test.path, brief.sample.path}
         names = {target.train_column for target in brief.targets}
         others = [path for path in sorted(data_dir.rglob("*")) if path.is_file()]
-        self.others = tuple(
+        shown = (
             path
             for path in others
             if path.relative_to(data_dir).as_posix() not in own and _may_be_shown(path, names)
         )
+        self.others = tuple(itertools.islice(shown, _OTHERS_MAX))
 
     @property
     def other_names(self) -> tuple[str, ...]:

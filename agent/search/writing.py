@@ -67,6 +67,11 @@ class Writer:
                 return self._ahead.pop()
         return self._write(step, tree, left_s, tell)
 
+    def finish(self, left_s: float) -> None:
+        """Wait for what was begun and not asked for: it is paid for, and belongs to the account."""
+        if self._thread is not None:
+            self._thread.join(max(0.0, left_s))
+
     def _write(
         self, step: Draft | Repair | Improve, tree: Tree, left_s: float, tell: Callable[[str], None]
     ) -> Written:

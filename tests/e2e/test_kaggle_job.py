@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,8 @@ from tests.e2e.stack import running
 from tests.fakes.anthropic_server import AnthropicServer, Script
 from tests.fakes.kaggle_server import Faults, KaggleServer
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+BIKES = "hourly-bike-rental-demand"
+FILES = ("submission.csv", "metrics.json")
 SLUG = "titanic-passenger-survival"
 URL = f"https://www.kaggle.com/c/{SLUG}"
 ADVICE = {
@@ -38,10 +38,22 @@ def kaggle(**faults: bool) -> KaggleServer:
     )
 
 
-def test_a_url_becomes_a_graded_submission(home: Path, database_url: str) -> None:
+def test_a_url_becomes_a_submission_that_a_script_of_the_models_has_made_better(
+    home: Path, database_url: str
+) -> None:
+    script = (Path(__file__).parent / "bikes_solution.py").read_text()
+    scripts = iter([Script(text=f"Two kinds of riders.\n```python\n{script}```")])
+
+    def answer(body: dict[str, Any]) -> Script:
+        if "format" in body["output_config"]:  # a question on the plan
+            return Script(failures=[(400, None)])
+        return next(scripts, Script(failures=[(401, None)]))
+
     with (
-        kaggle() as local_kaggle,
-        AnthropicServer(Script(text=json.dumps(ADVICE))) as claude,
+        KaggleServer(
+            BUNDLED / BIKES / "public", slug=BIKES, metric="Root Mean Squared Logarithmic Error"
+        ) as local_kaggle,
+        AnthropicServer(answer=answer) as claude,
         running(
             home,
             database_url,
@@ -53,21 +65,24 @@ def test_a_url_becomes_a_graded_submission(home: Path, database_url: str) -> Non
             ANTHROPIC_API_KEY="sk-test",
         ) as stack,
     ):
-        answer = stack.http.post("/run", json={"kaggle_url": URL, "budget_s": 120})
-        assert answer.status_code == 202
-        job = answer.json()["job_id"]
-        view = stack.wait_ended(job, timeout_s=110)
+        url = f"https://www.kaggle.com/c/{BIKES}"
+        answered = stack.http.post("/run", json={"kaggle_url": url, "budget_s": 200})
+        assert answered.status_code == 202
+        job = answered.json()["job_id"]
+        view = stack.wait_ended(job, timeout_s=195)
         assert view["status"] == "success", view["error"]
-        assert view["metric"] == "accuracy"
-        submission = stack.http.get(f"/jobs/{job}/files/submission.csv").content
-        plan = stack.http.get(f"/jobs/{job}/files/plan.json").json()
+        files = {name: stack.http.get(f"/jobs/{job}/files/{name}") for name in FILES}
         calls = [event for event in stack.events(job) if event["type"] == "LlmCallCompleted"]
     assert any("train.csv" in request.path for request in local_kaggle.requests)
-    assert len(claude.bodies) == len(calls) == 1
-    assert plan["folds"] == 4
+    metrics = files["metrics.json"].json()
+    assert [each["state"] for each in metrics["attempts"]] == ["accepted", "accepted"], metrics["search"]
+    assert "attempt 1" in metrics["submitted"]
+    assert view["score"] == metrics["score"] < metrics["attempts"][0]["score"]
+    made = {artifact["name"] for artifact in view["artifacts"]}
+    assert ("member_1.py" in made) == metrics["submitted"].startswith("mix of ")
+    assert len(calls) == 1
     assert 0 < calls[0]["dollars"] == view["dollars"] < 0.05
-    graded = grade(BUNDLED / SLUG, submission)
-    assert graded.score > 0.72
+    assert grade(BUNDLED / BIKES, files["submission.csv"].content).score < 0.45
 
 
 @pytest.mark.docker

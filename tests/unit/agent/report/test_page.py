@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-import msgspec
 import polars as pl
 
+from agent.planning.claude_call import Spent
 from agent.planning.plan import Means, make_plan
 from agent.report.page import Outcome, write_report
 from agent.report.plots import importance_plot, prediction_plot
+from agent.search.tree import Attempt
 from events.progress import ModelEvaluated
 from tests.unit.agent.briefs import a_brief, feature
 
@@ -21,8 +23,14 @@ def outcome(**changes: object) -> Outcome:
     score = ModelEvaluated(
         model="blend", metric="accuracy", maximize=True, score=0.8125, fold_scores=(0.8, 0.825)
     )
-    fields = {"evaluations": (score,), "warnings": (), "checks": ("checked",), "plots": {}, "seconds": {}}
-    return msgspec.convert(fields | changes, Outcome)
+    fields: dict[str, Any] = {
+        "evaluations": (score,),
+        "warnings": (),
+        "checks": ("checked",),
+        "plots": {},
+        "seconds": {},
+    }
+    return Outcome(**(fields | changes))
 
 
 def test_every_stranger_s_word_is_escaped() -> None:
@@ -47,6 +55,22 @@ def test_the_page_says_score_metric_and_folds_and_links_nowhere() -> None:
     assert "made up" in page
     assert "kaggle competitions submit -c made-up" in page
     assert re.findall(r'(?:src|href)="', page) == []
+
+
+def test_the_tree_of_attempts_is_told_with_what_it_cost() -> None:
+    brief = a_brief()
+    templates = Attempt(
+        number=0, kind="templates", state="accepted", idea=HOSTILE, verdict="beaten", score=0.7
+    )
+    mended = Attempt(
+        number=2, kind="repair", state="accepted", idea="waves", verdict=HOSTILE, parent=1, dollars=0.0125
+    )
+    spent = Spent(calls=3, cache_read_tokens=12_345, dollars=0.21)
+    told = outcome(attempts=(templates, mended), search="One attempt gained.", spent=spent)
+    page = write_report(brief, make_plan(brief, MEANS, target_min=None), told)
+    assert "<script" not in page
+    for words in ("One attempt gained.", "2: repair of 1", "waves", "0.0125", "12,345", "$0.2100"):
+        assert words in page
 
 
 def test_a_makeshift_is_said_plainly() -> None:
