@@ -50,8 +50,12 @@ _TEXT_CELLS: Final = 40
 _PASS_S: Final = 10.0
 _PASSES_MAX: Final = 10
 _NEIGHBOURS_ROWS_MAX: Final = 20_000
-_KERNEL_PAIRS_PER_S: Final = 1_000_000
-"""Pairs of rows that one thread compares in a second of the whole budget: a fifth of it goes at most."""
+_KERNEL_PAIRS_PER_S: Final = 600_000
+"""Pairs of rows that one thread may compare, for each second of the budget: a twentieth of it or so."""
+
+_KERNEL_ROWS_MAX: Final = 20_000
+_KERNEL_FITS_OF_CLASSES: Final = 3
+"""Chances are learnt from rows that a machine has not seen: it is fitted once more for each part."""
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,7 +229,9 @@ def _members(brief: Brief, outputs: int, means: Means) -> tuple[Member, ...]:
     others: list[Member] = []
     if load * outputs < 50_000:
         others.append("Linear")
-    if brief.train.rows**2 * (3 if outputs > 2 else 1) < _KERNEL_PAIRS_PER_S * means.seconds * means.threads:
+    pairs = brief.train.rows**2 * (1 if brief.answer == "value" else _KERNEL_FITS_OF_CLASSES)
+    few = brief.train.rows <= _KERNEL_ROWS_MAX
+    if few and pairs < _KERNEL_PAIRS_PER_S * means.seconds * means.threads:
         others.append("Kernel")
     if load < 20_000:
         others.append("Network")
