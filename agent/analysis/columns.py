@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _TEXT_WORDS_MIN: Final = 1.5
 _TEXT_UNIQUE_MIN: Final = 0.3
 _KEY_UNIQUE_MIN: Final = 0.95
+_MARKS: Final = (-99, -999, -9999, -99999)
+_MARKED_ROWS_MIN: Final = 3
 
 
 def sort_columns(
@@ -44,6 +46,22 @@ def sort_columns(
         if name not in train.columns and name != id_column:
             dropped[name] = "in test only: nothing to learn from"
     return tuple(features), dropped
+
+
+def missing_marks(train: pl.DataFrame, features: Collection[Feature]) -> dict[str, float]:
+    """The number that stands for a missing one, by column: a -999 that repeats, far below all else."""
+    found: dict[str, float] = {}
+    for feature in features:
+        if feature.kind != "numeric":
+            continue
+        least = train[feature.name].min()
+        if not isinstance(least, int | float) or least not in _MARKS:
+            continue
+        marked = train[feature.name] == least
+        others = train[feature.name].filter(~marked).min()
+        if isinstance(others, int | float) and others > least / 10 and marked.sum() >= _MARKED_ROWS_MIN:
+            found[feature.name] = float(least)
+    return found
 
 
 def kind_of(train: pl.Series, test: pl.Series) -> ColumnKind:

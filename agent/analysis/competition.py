@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from agent.analysis.columns import missing_marks
 from agent.analysis.doubts import in_words
 from agent.analysis.files import CompetitionFiles, find_files
 from agent.analysis.loading import load_tables
@@ -87,6 +88,7 @@ def state(
         doubts=doubts,
         test_id_column=tables.test_id_column,
         sides=tables.sides,
+        missing_marks=missing_marks(tables.train, first.features),
     )
 
 

@@ -24,6 +24,7 @@ CELLS_MAX: Final = 12_000_000
 """Of a table with more cells some rows are looked at: enough to know its columns by."""
 
 _ROWS_MIN: Final = 20_000
+_ROWS_MAX: Final = 500_000
 
 
 class Tables(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +82,7 @@ def load_tables(data_dir: Path, files: CompetitionFiles, *, cells_max: int = CEL
 
 def some_rows(table: TableFile, cells_max: int) -> pl.Series | None:
     """Which rows to look at: None for all, else numbers by chance, the same every time."""
-    count = max(_ROWS_MIN, cells_max // max(1, len(table.columns)))
+    count = min(_ROWS_MAX, max(_ROWS_MIN, cells_max // max(1, len(table.columns))))
     if table.rows <= count:
         return None
     return pl.Series(np.sort(np.random.default_rng(0).choice(table.rows, count, replace=False)))

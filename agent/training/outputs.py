@@ -114,7 +114,7 @@ def fold_scores(out_of_fold: pl.DataFrame, train: pl.DataFrame, brief: Brief) ->
 def _score(out_of_fold: pl.DataFrame, train: pl.DataFrame, brief: Brief) -> float:
     return score(
         brief.metric.name,
-        truth=train[out_of_fold["row"].to_list()],
+        truth=train[out_of_fold["row"]],
         predicted=out_of_fold.drop(_PLACES),
         targets=brief.targets,
         classes=brief.classes,
@@ -128,7 +128,7 @@ def constant_out_of_fold(answer: pl.DataFrame, brief: Brief) -> pl.DataFrame:
     `answer` is that submission as text; targets that train does not know are left in.
     """
     cells = answer.select(answer_columns(brief)).head(1)
-    rows = pl.DataFrame({"row": range(brief.train.rows)}, schema={"row": pl.Int64})
+    rows = pl.DataFrame({"row": pl.int_range(brief.train.rows, eager=True)})
     return rows.with_columns(pl.lit(0, dtype=pl.Int64).alias("fold")).join(cells, how="cross")
 
 

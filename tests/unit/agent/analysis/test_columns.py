@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from agent.analysis.columns import sort_columns
+from agent.analysis.columns import missing_marks, sort_columns
+from agent.brief import Feature
 
 N = 40
 WORDS = ["the quick brown fox", "jumps over", "a lazy dog today"]
@@ -54,3 +55,17 @@ def test_an_id_that_is_a_date_is_a_feature():
     features, dropped = sort_columns(train, train.drop("y"), id_column="when", targets=["y"])
     assert [(feature.name, feature.kind) for feature in features] == [("when", "datetime")]
     assert dropped == {}
+
+
+def test_a_number_far_below_all_others_that_repeats_is_a_mark_for_missing():
+    train = pl.DataFrame(
+        {
+            "marked": [1.5, -999.0, 3.0, -999.0, 2.0, -999.0],
+            "once": [1, -999, 3, 4, 5, 6],
+            "real": [-999, -999, -999, -998, -500, 3],
+            "words": ["-999"] * 6,
+        }
+    )
+    kinds = {"marked": "numeric", "once": "numeric", "real": "numeric", "words": "categorical"}
+    columns = [Feature(name=name, kind=kind, missing_fraction=0, unique=3) for name, kind in kinds.items()]
+    assert missing_marks(train, columns) == {"marked": -999.0}
