@@ -99,7 +99,7 @@ def pairs_of(
 def _brings(table: TableFile, asked: Sequence[str], train: Sequence[str], test: Sequence[str]) -> bool:
     """Whether a table for train alone has what is asked for: by name, by its width, or as none else has."""
     named = any(by_plain_name(name, table.columns) for name in asked)
-    return named or len(table.columns) == len(asked) + 1 or set(train) <= set(test)
+    return named or len(table.columns) in {2, len(asked) + 1} or set(train) <= set(test)
 
 
 def _label(path: str) -> str:

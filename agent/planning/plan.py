@@ -152,7 +152,7 @@ def make_plan(brief: Brief, means: Means, *, target_min: float | None) -> Plan:
 
 
 def safer(plan: Plan, seconds: float) -> Plan:
-    """A plan with less in it that could fail: one library, numbers and codes only, three folds."""
+    """A plan with less in it that could fail: one library, numbers and codes, three folds, fewer rows."""
     columns = Columns(numbers=plan.columns.numbers, categories=plan.columns.categories)
     return msgspec.structs.replace(
         plan,
@@ -162,6 +162,7 @@ def safer(plan: Plan, seconds: float) -> Plan:
         members=("LightGBM",),
         folds=min(3, plan.folds),
         passes=1,
+        rows_max=max(1_000, plan.rows_max // 4),
         seconds=seconds,
         reasons=plan.reasons | {"members": "The first script failed: one library, numbers and codes only."},
     )

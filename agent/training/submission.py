@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from agent.cells import to_floats
 from agent.labels import as_labels, ordered_classes
 from agent.metrics import ranked_count
 
@@ -171,8 +172,7 @@ def _constant_answer(column: pl.Series, brief: Brief) -> str:
 
 
 def _constant_value(column: pl.Series, brief: Brief) -> float:
-    cells = column.str.replace(",", ".", literal=True) if brief.train.dialect.decimal_comma else column
-    numbers = cells.str.strip_chars().cast(pl.Float64, strict=False).drop_nulls().to_numpy()
+    numbers = to_floats(column, decimal_comma=brief.train.dialect.decimal_comma).drop_nulls().to_numpy()
     match brief.metric.name:
         case "rmsle":
             return float(np.expm1(np.log1p(numbers).mean()))
