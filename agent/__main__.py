@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from events.progress import Submitted
+
 _PR_SET_DUMPABLE = 4
 
 
@@ -40,8 +42,9 @@ def main() -> int:
 
             lead_out(os.environ)
         settings = read_settings(os.environ)
-        deadline = Deadline(at=process_started() + settings.budget_s, budget_s=settings.budget_s)
-        last.watch(deadline.last_word_at(), _leave)
+        whole = Deadline(at=process_started() + settings.budget_s, budget_s=settings.budget_s)
+        deadline = Deadline(at=whole.at - settings.submit_s, budget_s=settings.budget_s - settings.submit_s)
+        last.watch(whole.last_word_at(), _leave)
         os.environ.setdefault("MPLCONFIGDIR", str(settings.work_dir / "matplotlib"))
         return solve(
             settings,
@@ -51,6 +54,7 @@ def main() -> int:
             log=_log,
             deadline=deadline,
             last=last,
+            submit=_submitter(settings, until=whole.last_word_at()) if settings.submit_as else None,
         )
     except CompetitionError as error:
         last.say(Failed(reason=error.reason, message=error.message, retryable=error.retryable))
@@ -82,6 +86,22 @@ def _fetcher(settings: Settings) -> Callable[[Path, Callable[[float, str], None]
         return found.evaluation_metric
 
     return fetch
+
+
+def _submitter(settings: Settings, *, until: float) -> Callable[[Path], Submitted]:
+    def submit(path: Path) -> Submitted:
+        from agent.sources.kaggle_client import kaggle_settings  # noqa: PLC0415 - slow to import, seldom needed
+        from agent.sources.kaggle_submission import submit as submit_to_kaggle  # noqa: PLC0415
+
+        return submit_to_kaggle(
+            path,
+            settings.competition,
+            name=settings.submit_as or "",
+            settings=kaggle_settings(os.environ),
+            until=until,
+        )
+
+    return submit
 
 
 def hide_environment() -> None:

@@ -18,12 +18,15 @@ EGRESS_VARIABLE = "PODIUM_EGRESS_SOCKET"
 BUDGET_S_MIN = 20.0
 """Below this not even the libraries' imports and one small model fit."""
 
+_SUBMIT_S_MAX = 60.0
+_SUBMIT_SHARE = 0.15
+
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt: what to solve, where its files are, where results go, and what it may use.
 
     `data_dir` is None where the files must be fetched from Kaggle first; `cpus` is None where all may be
-    used.
+    used.  `submit_as` describes the submission to Kaggle, which is made where it is given.
     """
 
     competition: str
@@ -33,6 +36,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     budget_s: float
     cpus: int | None
     seed: int
+    submit_as: str | None = None
+
+    @property
+    def submit_s(self) -> float:
+        """What is kept back of the budget for submitting to Kaggle and its score."""
+        return min(_SUBMIT_S_MAX, _SUBMIT_SHARE * self.budget_s) if self.submit_as else 0.0
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -54,6 +63,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         # A share of a processor still needs one thread.
         cpus=max(1, int(cpus)) if cpus else None,
         seed=int(_number(given, "PODIUM_SEED", 0.0, at_least=0.0)),
+        submit_as=given.get("PODIUM_SUBMIT_AS"),
     )
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from agent.report.page import Outcome
     from agent.settings import Settings
     from agent.speech import Narrator, Progress, Say
+    from events.progress import Submitted
 
 _CHECKS_SHARE: Final = 0.03
 """The part of the budget that may go into looking for leaks and drift."""
@@ -54,6 +55,7 @@ def solve(
     log: Callable[[str], None],
     deadline: Deadline,
     last: LastWord,
+    submit: Callable[[Path], Submitted] | None = None,
     limits: Limits | None = None,
 ) -> int:
     """Solve a competition, saying all the way what happens; 0 after Succeeded, 1 after Failed.
@@ -63,13 +65,17 @@ def solve(
     `fetch` is called where the settings name no folder of files: it brings them into a folder, and gives
     Kaggle's words for the metric, None where it has none; it may raise CompetitionError.  Of `environment`
     a script gets what a program needs to start, and nothing else.  Artifacts land in the output folder.
+    `submit`, where given, takes the final submission.csv to Kaggle and tells what became of it.
     `limits` are those of the search for something better than the templates.
     """
     ground = Ground(
         settings=settings, say=say, log=log, environment=environment, deadline=deadline, last=last
     )
     try:
-        last.say(Attempt(ground, fetch=fetch, limits=limits or Limits()).run())
+        succeeded = Attempt(ground, fetch=fetch, limits=limits or Limits()).run()
+        if submit:
+            ground.say(submit(ground.output / "submission.csv"))
+        last.say(succeeded)
     except CompetitionError as error:
         log(f"Failed: {error}")
         last.say(Failed(reason=error.reason, message=error.message, retryable=error.retryable))

@@ -26,6 +26,8 @@ def event_of(message: progress.Message, *, job_id: str, artifacts: Sequence[ev.A
             return ev.ModelEvaluated(job_id=job_id, attempt=1, **asdict(message))
         case progress.LlmCalled():
             return ev.LlmCallCompleted(job_id=job_id, attempt=1, **asdict(message))
+        case progress.Submitted():
+            return ev.SubmissionUploaded(job_id=job_id, attempt=1, **asdict(message))
         case progress.Succeeded():
             return ev.AttemptSucceeded(
                 job_id=job_id,

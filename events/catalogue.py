@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
-from events.progress import Stage
+from events.progress import Stage, SubmissionOutcome
 from events.upcasting import UPCASTERS, UpcastError, Upcasters, upcast
 
 Source: TypeAlias = Literal["kaggle", "local"]
@@ -42,7 +42,9 @@ class JobRequested(_Event, frozen=True, kw_only=True):
     `budget_s` is how long an attempt should take, None for the executor's default; `time_limit_s` is when
     an attempt is stopped, None for the executor's own limit; `tags` are words to find the job by; `owner`
     is the id of the API key that it was asked for with, None where nobody was asked for one; `webhook_url`
-    is told how the job ends, and with `webhook_stages` of its stages, too.
+    is told how the job ends, and with `webhook_stages` of its stages, too; with `submit` the answer is
+    submitted to Kaggle; `dollars_max` is what calls to a language model may cost in all attempts together,
+    None for the operator's limit.
     """
 
     competition: str
@@ -56,6 +58,8 @@ class JobRequested(_Event, frozen=True, kw_only=True):
     owner: str | None = None
     webhook_url: str | None = None
     webhook_stages: bool = False
+    submit: bool = False
+    dollars_max: float | None = None
 
 
 class JobCancelRequested(_Event, frozen=True, kw_only=True):
@@ -140,6 +144,17 @@ class LlmCallCompleted(_Said, frozen=True, kw_only=True):
     duration_ms: int
 
 
+class SubmissionUploaded(_Said, frozen=True, kw_only=True):
+    """Kaggle was given the attempt's submission, as the job asked.  Written by the executor.
+
+    `public_score` is Kaggle's own, None where it told none.
+    """
+
+    outcome: SubmissionOutcome
+    public_score: float | None
+    message: str
+
+
 class AttemptSucceeded(_Event, frozen=True, kw_only=True):
     """A valid submission lies in the object store.  Written by the executor.
 
@@ -210,6 +225,7 @@ Event: TypeAlias = (
     | StageCompleted
     | ModelEvaluated
     | LlmCallCompleted
+    | SubmissionUploaded
     | AttemptSucceeded
     | AttemptFailed
     | AttemptLost

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from events import catalogue as ev
 from events.catalogue import Artifact, Priority, Source
-from events.progress import Stage
+from events.progress import Stage, SubmissionOutcome
 from events.recorded import Unreadable
 
 if TYPE_CHECKING:
@@ -60,6 +60,14 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     artifacts: tuple[Artifact, ...]
 
 
+class Submission(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the answer at Kaggle; `public_score` is None where Kaggle told none."""
+
+    outcome: SubmissionOutcome
+    public_score: float | None
+    message: str
+
+
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Why an attempt or a job did not get there."""
 
@@ -84,6 +92,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[ModelScore, ...] = ()
     llm_calls: int = 0
     dollars: float = 0.0
+    submission: Submission | None = None
     result: Result | None = None
     failure: Failure | None = None
 
@@ -118,11 +127,18 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     owner: str | None = None
     webhook_url: str | None = None
     webhook_stages: bool = False
+    submit: bool = False
+    dollars_max: float | None = None
 
     @property
     def current(self) -> Attempt | None:
         """The latest attempt, active or over."""
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def dollars(self) -> float:
+        """What calls to a language model have cost in all attempts."""
+        return sum(attempt.dollars for attempt in self.attempts)
 
     @property
     def has_ended(self) -> bool:
@@ -171,6 +187,8 @@ def _requested(event: ev.JobRequested, record: Recorded) -> Job:
         owner=event.owner,
         webhook_url=event.webhook_url,
         webhook_stages=event.webhook_stages,
+        submit=event.submit,
+        dollars_max=event.dollars_max,
     )
 
 
@@ -211,6 +229,7 @@ _AttemptEvent: TypeAlias = (
     | ev.StageCompleted
     | ev.ModelEvaluated
     | ev.LlmCallCompleted
+    | ev.SubmissionUploaded
     | ev.AttemptSucceeded
     | ev.AttemptFailed
     | ev.AttemptLost
@@ -247,6 +266,11 @@ def _evolve_attempt(attempt: Attempt, event: _AttemptEvent, at: datetime) -> Att
         case ev.LlmCallCompleted():
             dollars = attempt.dollars + event.dollars
             return replace(attempt, llm_calls=attempt.llm_calls + 1, dollars=dollars)
+        case ev.SubmissionUploaded():
+            submission = Submission(
+                outcome=event.outcome, public_score=event.public_score, message=event.message
+            )
+            return replace(attempt, submission=submission)
         case ev.AttemptSucceeded():
             return replace(attempt, status="succeeded", ended_at=at, result=_result_of(event))
         case ev.AttemptFailed():

@@ -12,6 +12,8 @@ import msgspec
 
 Stage: TypeAlias = Literal["analysis", "planning", "codegen", "training"]
 
+SubmissionOutcome: TypeAlias = Literal["scored", "pending", "refused"]
+
 STAGES: Final[tuple[Stage, ...]] = ("analysis", "planning", "codegen", "training")
 
 LINE_BYTES_MAX: Final = 64 * 1024
@@ -69,6 +71,17 @@ class LlmCalled(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
     duration_ms: int
 
 
+class Submitted(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="submitted"):
+    """Kaggle was given the submission: it scored it, or had not yet when the time ran out, or refused it.
+
+    `public_score` is Kaggle's own, None where it told none; `message` is for a person.
+    """
+
+    outcome: SubmissionOutcome
+    public_score: float | None
+    message: str
+
+
 class Succeeded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="succeeded"):
     """The attempt's last word when all went well: a valid submission.csv lies in the output folder.
 
@@ -98,7 +111,14 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="f
 
 
 Message: TypeAlias = (
-    StageStarted | StageProgressed | StageCompleted | ModelEvaluated | LlmCalled | Succeeded | Failed
+    StageStarted
+    | StageProgressed
+    | StageCompleted
+    | ModelEvaluated
+    | LlmCalled
+    | Submitted
+    | Succeeded
+    | Failed
 )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Step: TypeAlias = Literal["look_up", "list_files", "download"]
+Step: TypeAlias = Literal["look_up", "list_files", "download", "submit"]
 
 _TEXT_CHARS_MAX: Final = 300
 

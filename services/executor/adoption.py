@@ -15,6 +15,7 @@ from events.catalogue import (
     StageCompleted,
     StageProgressed,
     StageStarted,
+    SubmissionUploaded,
 )
 from events.job import fold
 
@@ -25,7 +26,14 @@ if TYPE_CHECKING:
     from events.job import Job
     from events.recorded import Recorded
 
-SAID: Final = (StageStarted, StageProgressed, StageCompleted, ModelEvaluated, LlmCallCompleted)
+SAID: Final = (
+    StageStarted,
+    StageProgressed,
+    StageCompleted,
+    ModelEvaluated,
+    LlmCallCompleted,
+    SubmissionUploaded,
+)
 """The events that an agent's messages become, each with the message's number."""
 
 

@@ -22,7 +22,7 @@ LOG_DAYS: Final = 7
 
 _KAGGLE: Final = ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_ENDPOINT")
 _MODEL: Final = (
-    *("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "PODIUM_MODEL", "PODIUM_DOLLARS", "PODIUM_SEED"),
+    *("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "PODIUM_MODEL", "PODIUM_SEED"),
     "PODIUM_MODEL_CODE",
 )
 _MODEL_CODE: Final = frozenset({"allow", "refuse"})
@@ -34,7 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the log is, how many attempts run here at once, in what, and what they are given.
 
     Artifacts are kept for `artifact_days` and log lines for `log_days` (0: for ever), of all lines at most
-    `log_bytes`.  `kaggle_variables` and `model_variables` are passed to the agent as they are, where set.
+    `log_bytes`.  `kaggle_variables` and `model_variables` are passed to the agent as they are, where set;
+    `dollars_max` is the most that calls to a language model may cost for a job.
     """
 
     nats_url: str
@@ -56,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pulse_file: Path | None
     kaggle_variables: dict[str, str]
     model_variables: dict[str, str]
+    dollars_max: float = 1.0
     artifact_days: float = 0
     log_bytes: int = LOG_BYTES
     log_days: float = LOG_DAYS
@@ -105,6 +107,7 @@ def read(environment: Environment) -> Settings:
         log_days=environment.number("PODIUM_LOG_DAYS", LOG_DAYS),
         kaggle_variables=_given(environment, _KAGGLE),
         model_variables=_model_variables(environment),
+        dollars_max=environment.number("PODIUM_DOLLARS", 1.0),
     )
 
 

@@ -52,6 +52,8 @@ def specify(job: Job, attempt: int, settings: Settings, facts: Facts, *, nonce: 
             "PODIUM_COMPETITION": job.competition,
             "PODIUM_BUDGET_S": str(budget_s_of(job, settings)),
             "PODIUM_CPUS": f"{facts.cpus:g}",
+            **({"PODIUM_SUBMIT_AS": f"Podium job {job.job_id}"} if job.submit else {}),
+            **({"PODIUM_DOLLARS": f"{dollars_left(job, settings):.6f}"} if settings.calls_model else {}),
         },
         data_dir=data_dir,
         cpus=facts.cpus,
@@ -71,6 +73,12 @@ def budget_s_of(job: Job, settings: Settings) -> int:
     if job.time_limit_s is None:
         return planned_s
     return min(planned_s, int(limit_s_of(job, settings) * _PLANNED_SHARE))
+
+
+def dollars_left(job: Job, settings: Settings) -> float:
+    """What the job's next attempt may spend: the limit is the job's, whatever earlier attempts cost."""
+    asked = settings.dollars_max if job.dollars_max is None else min(job.dollars_max, settings.dollars_max)
+    return max(0.0, asked - job.dollars)
 
 
 def _refused(message: str) -> Failure:

@@ -35,7 +35,12 @@ def event_of(spoken: Spoken, *, job_id: str, attempt: int) -> Event | None:
     """The event that a message becomes at once; None for a last word, which is decided upon first."""
     message = spoken.message
     kind: type[
-        ev.StageStarted | ev.StageProgressed | ev.StageCompleted | ev.ModelEvaluated | ev.LlmCallCompleted
+        ev.StageStarted
+        | ev.StageProgressed
+        | ev.StageCompleted
+        | ev.ModelEvaluated
+        | ev.LlmCallCompleted
+        | ev.SubmissionUploaded
     ]
     match message:
         case progress.StageStarted():
@@ -49,6 +54,8 @@ def event_of(spoken: Spoken, *, job_id: str, attempt: int) -> Event | None:
             kind = ev.ModelEvaluated
         case progress.LlmCalled():
             kind = ev.LlmCallCompleted
+        case progress.Submitted():
+            kind = ev.SubmissionUploaded
         case progress.Succeeded() | progress.Failed():
             return None
         case _:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from events.catalogue import Priority, Source
-from events.job import AttemptStatus, JobStatus, ModelScore, StageState
+from events.job import AttemptStatus, JobStatus, ModelScore, StageState, Submission
 from events.progress import Stage
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
     """Everything there is to know of a job; `owner` is the id of the API key that it was asked for with.
 
-    `attempt` is the number of the latest attempt (0 before the first), whose stages and models follow;
+    `attempt` is the number of the latest attempt (0 before the first), whose stages, models and
+    submission to Kaggle follow;
     `stage` is the one it is in.  `score` and `fold_scores` are the competition's `metric` over
     out-of-fold rows, known once the job has succeeded.  `error` says why the job failed, or why it is
     to be retried at `not_before`.  `sequence` is that of the last event that this view has seen.
@@ -76,6 +77,8 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     owner: str | None
     webhook_url: str | None
     webhook_stages: bool
+    submit: bool
+    dollars_max: float | None
     status: JobStatus
     cancel_requested: bool
     created_at: datetime
@@ -86,6 +89,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     stage: Stage | None
     stages: tuple[StageState, ...]
     models: tuple[ModelScore, ...]
+    submission: Submission | None
     task: str | None
     metric: str | None
     maximize: bool | None
@@ -157,6 +161,8 @@ def view_of(job: Job) -> JobView:
         owner=job.owner,
         webhook_url=job.webhook_url,
         webhook_stages=job.webhook_stages,
+        submit=job.submit,
+        dollars_max=job.dollars_max,
         status=job.status,
         cancel_requested=job.cancel_requested,
         created_at=job.created_at,
@@ -167,12 +173,13 @@ def view_of(job: Job) -> JobView:
         stage=_stage_of(attempt),
         stages=attempt.stages if attempt else (),
         models=attempt.models if attempt else (),
+        submission=attempt.submission if attempt else None,
         task=result.task if result else None,
         metric=result.metric if result else None,
         maximize=result.maximize if result else None,
         score=result.score if result else None,
         fold_scores=result.fold_scores if result else (),
-        dollars=_dollars(job),
+        dollars=job.dollars,
         artifacts=_artifacts(job),
         error=_error_of(job),
         attempts=tuple(_attempt_view(one) for one in job.attempts),
@@ -197,7 +204,7 @@ def summary_of(job: Job) -> JobSummary:
         stage=_stage_of(job.current),
         metric=job.result.metric if job.result else None,
         score=job.result.score if job.result else None,
-        dollars=_dollars(job),
+        dollars=job.dollars,
         error=_error_of(job),
         status_url=status_url(job.job_id),
     )
@@ -205,10 +212,6 @@ def summary_of(job: Job) -> JobSummary:
 
 def _stage_of(attempt: Attempt | None) -> Stage | None:
     return attempt.stages[-1].stage if attempt and attempt.stages else None
-
-
-def _dollars(job: Job) -> float:
-    return sum(attempt.dollars for attempt in job.attempts)
 
 
 def _artifacts(job: Job) -> tuple[ArtifactView, ...]:

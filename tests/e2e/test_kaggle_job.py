@@ -66,7 +66,7 @@ def test_a_url_becomes_a_submission_that_a_script_of_the_models_has_made_better(
         ) as stack,
     ):
         url = f"https://www.kaggle.com/c/{BIKES}"
-        answered = stack.http.post("/run", json={"kaggle_url": url, "budget_s": 200})
+        answered = stack.http.post("/run", json={"kaggle_url": url, "budget_s": 200, "submit": True})
         assert answered.status_code == 202
         job = answered.json()["job_id"]
         view = stack.wait_ended(job, timeout_s=195)
@@ -81,6 +81,9 @@ def test_a_url_becomes_a_submission_that_a_script_of_the_models_has_made_better(
     made = {artifact["name"] for artifact in view["artifacts"]}
     assert ("member_1.py" in made) == metrics["submitted"].startswith("mix of ")
     assert len(calls) == 1
+    assert [one["content"] for one in local_kaggle.submissions] == [files["submission.csv"].content]
+    assert local_kaggle.submissions[0]["description"] == f"Podium job {job}"
+    assert view["submission"]["public_score"] == 0.7766
     assert 0 < calls[0]["dollars"] == view["dollars"] < 0.05
     assert grade(BUNDLED / BIKES, files["submission.csv"].content).score < 0.45
 
@@ -105,7 +108,9 @@ def test_a_container_without_a_network_does_the_same_through_its_executor(
             ANTHROPIC_API_KEY="sk-test",
         ) as stack,
     ):
-        job = stack.http.post("/run", json={"kaggle_url": URL, "budget_s": 120}).json()["job_id"]
+        job = stack.http.post("/run", json={"kaggle_url": URL, "budget_s": 120, "submit": True}).json()[
+            "job_id"
+        ]
         view = stack.wait_ended(job, timeout_s=110)
         assert view["status"] == "success", view["error"]
         submission = stack.http.get(f"/jobs/{job}/files/submission.csv").content
@@ -114,6 +119,7 @@ def test_a_container_without_a_network_does_the_same_through_its_executor(
     assert any("train.csv" in request.path for request in local_kaggle.requests)
     assert (len(claude.bodies), plan["folds"]) == (1, 4)
     assert "egress refused" not in lines
+    assert [one["content"] for one in local_kaggle.submissions] == [submission]
     assert grade(BUNDLED / SLUG, submission).score > 0.72
 
 

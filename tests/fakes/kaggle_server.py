@@ -34,7 +34,9 @@ class Faults:
 
     `answers` are statuses (with a Retry-After in seconds, or None) that the next requests get, one each;
     `always` is a status that every request gets; `cut_at` holds byte counts after which the next downloads
-    are cut, one each; `changed_after_cut` serves other bytes (2 for 1) once a download was cut.
+    are cut, one each; `changed_after_cut` serves other bytes (2 for 1) once a download was cut; so many
+    of the next submissions are taken, but answered with a 503, as `lost_answers` says; `submission_error` is
+    why none can be scored.
     """
 
     answers: list[tuple[int, int | None]] = field(default_factory=list)
@@ -43,6 +45,8 @@ class Faults:
     ranges: bool = True
     cut_at: list[int] = field(default_factory=list)
     changed_after_cut: bool = False
+    lost_answers: int = 0
+    submission_error: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -87,6 +91,9 @@ class KaggleServer:
         self.page_files = page_files
         self.requests: list[Request] = []
         self.cuts = 0
+        self.submissions: list[dict[str, Any]] = []
+        self.uploads: dict[str, bytes] = {}
+        self.looks_until_scored = 2
         self._http = _Http((host, port), self)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), name="fake-kaggle")
 
@@ -170,6 +177,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(403, "SignatureDoesNotMatch")
             return
         self._send_file(body)
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self._note()
+        token = urlsplit(self.path).path.removeprefix("/upload/")
+        if token not in self.kaggle.uploads:
+            self._error(404, "Not found")
+            return
+        self.kaggle.uploads[token] = body
+        self._head(200, 0, {})
 
     def _note(self) -> None:
         path = urlsplit(self.path).path.removeprefix(SERVICE)
@@ -268,6 +285,47 @@ class _Handler(BaseHTTPRequestHandler):
         if self._known(body) and self._accepted():
             self._redirect(f"{self.kaggle.slug}.zip")
 
+    def _start_upload(self, body: dict[str, Any]) -> None:
+        if self._known(body) and self._accepted():
+            token = f"blob-{len(self.kaggle.uploads)}"
+            self.kaggle.uploads[token] = b""
+            self._json({"token": token, "createUrl": f"http://{self.headers['Host']}/upload/{token}"})
+
+    def _create_submission(self, body: dict[str, Any]) -> None:
+        if not (self._known(body) and self._accepted()):
+            return
+        entry = {
+            "ref": 100 + len(self.kaggle.submissions),
+            "description": body["submissionDescription"],
+            "fileName": "submission.csv",
+            "status": "PENDING",
+            "content": self.kaggle.uploads[body["blobFileTokens"]],
+            "looks": 0,
+        }
+        self.kaggle.submissions.insert(0, entry)
+        if self.kaggle.faults.lost_answers > 0:
+            self.kaggle.faults.lost_answers -= 1
+            self._error(503, "Something went wrong")
+        else:
+            self._json({"message": "Successfully submitted", "ref": entry["ref"]})
+
+    def _list_submissions(self, body: dict[str, Any]) -> None:
+        if not self._known(body):
+            return
+        error = self.kaggle.faults.submission_error
+        verdict = {"status": "COMPLETE", "publicScore": "0.7766"}
+        if error:
+            verdict = {"status": "ERROR", "errorDescription": error}
+        for entry in self.kaggle.submissions:
+            entry["looks"] += 1
+            if entry["looks"] >= self.kaggle.looks_until_scored:
+                entry.update(verdict)
+        shown = [
+            {name: value for name, value in entry.items() if name not in {"content", "looks"}}
+            for entry in self.kaggle.submissions
+        ]
+        self._json({"submissions": shown, "nextPageToken": ""})
+
     def _redirect(self, served: str) -> None:
         address = f"http://{self.headers['Host']}/signed/{quote(served)}?signature={_signature(served)}"
         self._head(302, 0, {"Location": address})
@@ -290,6 +348,9 @@ _RPCS: dict[str, Callable[[_Handler, dict[str, Any]], None]] = {
     "ListDataFiles": _Handler._list_files,
     "DownloadDataFile": _Handler._download_one,
     "DownloadDataFiles": _Handler._download_all,
+    "StartSubmissionUpload": _Handler._start_upload,
+    "CreateSubmission": _Handler._create_submission,
+    "ListSubmissions": _Handler._list_submissions,
 }
 
 

@@ -63,6 +63,7 @@ BODIES = {
     "too small a budget": (json.dumps(TITANIC | {"budget_s": 29}).encode(), 422),
     "too large a budget": (json.dumps(TITANIC | {"budget_s": 86401}).encode(), 422),
     "half a second": (json.dumps(TITANIC | {"budget_s": 30.5}).encode(), 422),
+    "a price below nothing": (json.dumps(TITANIC | {"dollars_max": -0.01}).encode(), 422),
     "eleven tags": (json.dumps(TITANIC | {"tags": [f"t{n}" for n in range(11)]}).encode(), 422),
     "an empty tag": (json.dumps(TITANIC | {"tags": [""]}).encode(), 422),
     "a tag that is too long": (json.dumps(TITANIC | {"tags": ["x" * 41]}).encode(), 422),

@@ -43,6 +43,7 @@ function factsOf(job, now) {
   const isKaggle = job.kaggle_url.startsWith(KAGGLE);
   return [
     ["Score", job.score === null ? "–" : `${score(job.score)} ${job.metric}`],
+    ...(job.submission ? [["At Kaggle", job.submission.public_score === null ? job.submission.outcome : score(job.submission.public_score)]] : []),
     ...(job.task ? [["Task", words(job.task)]] : []),
     ["Elapsed", job.started_at ? between(job.started_at, job.completed_at, now) : "not started"],
     ...expected(latest, now),

@@ -4,7 +4,7 @@
 
 export const EVENT_TYPES = [
   "JobRequested", "JobCancelRequested", "AttemptScheduled", "AttemptStarted", "StageStarted",
-  "StageProgressed", "StageCompleted", "ModelEvaluated", "LlmCallCompleted", "AttemptSucceeded",
+  "StageProgressed", "StageCompleted", "ModelEvaluated", "LlmCallCompleted", "SubmissionUploaded", "AttemptSucceeded",
   "AttemptFailed", "AttemptLost", "RetryScheduled", "JobSucceeded", "JobFailed", "JobCancelled",
 ];
 
@@ -42,6 +42,7 @@ function requested({ type, version, sequence, time, ...asked }) {
     stage: null,
     stages: [],
     models: [],
+    submission: null,
     ...NO_RESULT,
     dollars: 0,
     error: null,
@@ -71,6 +72,8 @@ const RULES = {
   ModelEvaluated: ofAttempt("running", (job, { model, metric, maximize, score, fold_scores }) =>
     ({ ...job, models: [...job.models, { model, metric, maximize, score, fold_scores }] })),
   LlmCallCompleted: ofAttempt("running", called),
+  SubmissionUploaded: ofAttempt("running", (job, { outcome, public_score, message }) =>
+    ({ ...job, submission: { outcome, public_score, message } })),
   AttemptSucceeded: ofAttempt("running", succeeded),
   AttemptFailed: ofAttempt("running", (job, { time, reason, message }) =>
     changed(job, { status: "failed", ended_at: time, error: { reason, message } })),
@@ -87,7 +90,7 @@ function scheduled(job, { attempt, time }) {
   };
   return {
     ...job, status: "queued", not_before: null, error: null, attempt, stage: null, stages: [], models: [],
-    made: null, attempts: [...job.attempts, fresh],
+    submission: null, made: null, attempts: [...job.attempts, fresh],
   };
 }
 

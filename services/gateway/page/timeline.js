@@ -52,6 +52,7 @@ function told(record) {
     case "StageCompleted": return `${record.stage}: ${record.summary}`;
     case "ModelEvaluated": return `${record.model}: ${score(record.score)} ${record.metric}`;
     case "LlmCallCompleted": return `${record.model}: ${record.purpose}`;
+    case "SubmissionUploaded": return record.message;
     case "AttemptSucceeded": return `${score(record.score)} ${record.metric}`;
     case "AttemptFailed": case "JobFailed": return `${words(record.reason)}: ${record.message}`;
     case "AttemptLost": return `attempt ${record.attempt}`;

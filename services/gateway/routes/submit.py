@@ -36,6 +36,7 @@ _EXAMPLE: Final = {"kaggle_url": "https://www.kaggle.com/competitions/titanic"}
 _TIME_LIMIT_S_MIN: Final = 60
 _SUBMITTER_CHARS_MAX: Final = 100
 _TAGS_MAX: Final = 10
+_DOLLARS_MAX: Final = 1000
 _AT_FIELD: Final = re.compile(r"(.*) - at `\$\.(.*)`", re.DOTALL)
 
 
@@ -48,7 +49,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     `submitter` is whoever the caller says it is; an operator may cap how many attempts of each run at once,
     counted by API key where there is one.  `tags` are words to find the job by.  `webhook_url` is told how
-    the job ends, and with `webhook_stages` of its stages, too.
+    the job ends, and with `webhook_stages` of its stages, too.  With `submit` the answer is submitted to
+    Kaggle.  `dollars_max` is what calls to a language model may cost.
     """
 
     kaggle_url: str
@@ -59,6 +61,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     tags: Annotated[tuple[_Tag, ...], msgspec.Meta(max_length=_TAGS_MAX)] = ()
     webhook_url: str | None = None
     webhook_stages: bool = False
+    submit: bool = False
+    dollars_max: Annotated[float, msgspec.Meta(ge=0, le=_DOLLARS_MAX)] | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +120,17 @@ class _RunOperation(Operation):
         webhook_stages = Schema(
             type=OpenAPIType.BOOLEAN, default=False, description="It is told of stages, too."
         )
+        submit = Schema(
+            type=OpenAPIType.BOOLEAN,
+            default=False,
+            description="Submit the answer to Kaggle, once, and wait for its score.",
+        )
+        dollars_max = Schema(
+            type=[OpenAPIType.NUMBER, OpenAPIType.NULL],
+            minimum=0,
+            maximum=_DOLLARS_MAX,
+            description="What calls to a language model may cost in all; at most the operator's limit.",
+        )
         schema = Schema(
             type=OpenAPIType.OBJECT,
             properties={
@@ -127,6 +142,8 @@ class _RunOperation(Operation):
                 "tags": tags,
                 "webhook_url": webhook_url,
                 "webhook_stages": webhook_stages,
+                "submit": submit,
+                "dollars_max": dollars_max,
             },
             required=["kaggle_url"],
             additional_properties=False,
@@ -163,6 +180,8 @@ async def run(
     _check_limit(asked.time_limit_s, most_s=parts.settings.attempt_limit_s)
     local = parts.settings.competitions_dir
     competition = _competition(asked.kaggle_url, local_allowed=local is not None)
+    if competition.source == "local" and asked.submit:
+        raise _unprocessable("submit", "a local competition cannot be submitted to Kaggle")
     if competition.source == "local" and local is not None:
         await asyncio.to_thread(_require_local, local, competition.slug)
     owner = caller.key_id
@@ -182,6 +201,8 @@ async def run(
         owner=owner,
         webhook_url=asked.webhook_url,
         webhook_stages=asked.webhook_stages,
+        submit=asked.submit,
+        dollars_max=asked.dollars_max,
     )
     headers = {"Location": status_url(job_id)}
     if idempotency_key is None:

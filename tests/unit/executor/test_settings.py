@@ -72,6 +72,7 @@ async def test_a_local_competition_gets_no_kaggle_secret_and_no_network(tmp_path
     assert not spec.network
     assert "KAGGLE_KEY" not in spec.variables
     assert spec.variables["OMP_NUM_THREADS"] == "2"
+    assert "PODIUM_SUBMIT_AS" not in spec.variables
     assert (spec.variables["PODIUM_CPUS"], spec.variables["PODIUM_BUDGET_S"]) == ("2.5", "1800")
     with_model = replace(given, model_variables={"ANTHROPIC_API_KEY": "a"})
     spec = specify(await a_job(budget_s=60), 1, with_model, FACTS, nonce="n")
@@ -86,6 +87,11 @@ async def test_a_kaggle_competition_gets_a_network_and_no_folder(tmp_path: Path)
     spec = specify(await a_job(source="kaggle"), 1, given, FACTS, nonce="n")
     assert isinstance(spec, SandboxSpec)
     assert (spec.data_dir, spec.network, spec.variables["KAGGLE_KEY"]) == (None, True, "k")
+    asked = replace(await a_job(source="kaggle"), submit=True, dollars_max=0.25)
+    spec = specify(asked, 1, replace(given, model_variables={"ANTHROPIC_API_KEY": "a"}), FACTS, nonce="n")
+    assert isinstance(spec, SandboxSpec)
+    assert spec.variables["PODIUM_SUBMIT_AS"] == f"Podium job {asked.job_id}"
+    assert spec.variables["PODIUM_DOLLARS"] == "0.250000"
 
 
 @pytest.mark.parametrize("slug", ["..", "../t", "t/public", "", "absent", "t\0"])
