@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from agent.deadline import Deadline
     from agent.last_word import LastWord
     from agent.planning.claude_call import Claude
-    from agent.planning.plan import Plan
+    from agent.planning.plan import Means, Plan
     from agent.report.page import Outcome
     from agent.settings import Settings
     from agent.speech import Narrator, Progress, Say
@@ -167,21 +167,14 @@ class Attempt:
         """The plan, and the brief that it is for: an advice may have dropped columns."""
         from agent.analysis.files import find_files  # noqa: PLC0415
         from agent.planning.advised import plan_with_advice  # noqa: PLC0415
-        from agent.planning.plan import Means  # noqa: PLC0415
 
         ground = self._ground
         self._why_no_search = self._search_refused(brief)
-        means = Means(
-            seconds=max(SCRIPT_S_MIN, self._templates_share() * ground.script_s()),
-            threads=ground.settings.cpus or os.cpu_count() or 1,
-            memory_bytes=memory_bytes(),
-            seed=ground.settings.seed,
-        )
         if self._claude:
             progress(0.1, f"Asking {self._claude.settings.model} for advice.")
         brief, plan = plan_with_advice(
             brief,
-            means,
+            self._means(),
             target_min=known.least,
             description=(find_files(ground.data).description or "") if self._claude else "",
             claude=self._claude,
@@ -195,6 +188,18 @@ class Attempt:
             f"at most {plan.seconds:.0f} s."
         )
         return brief, plan
+
+    def _means(self) -> Means:
+        """What the templates may spend."""
+        from agent.planning.plan import Means  # noqa: PLC0415
+
+        settings = self._ground.settings
+        return Means(
+            seconds=max(SCRIPT_S_MIN, self._templates_share() * self._ground.script_s()),
+            threads=settings.cpus or os.cpu_count() or 1,
+            memory_bytes=memory_bytes(),
+            seed=settings.seed,
+        )
 
     def _search_refused(self, brief: Brief) -> str | None:
         """Why no model is asked for scripts, None where one is."""
@@ -218,6 +223,17 @@ class Attempt:
         progress(1.0, "solution.py compiles.")
         progress.summary = f"solution.py, {text.count(chr(10))} lines, made of what the plan needs."
 
+    def _unhurried(self, brief: Brief, plan: Plan, known: Known) -> Plan:
+        """The plan, and its solution.py, with all of the time that is left."""
+        from agent.codegen.solution import write_solution  # noqa: PLC0415
+        from agent.planning.plan import make_plan  # noqa: PLC0415
+
+        more = make_plan(brief, self._means(), target_min=known.least)
+        plan = structs.replace(plan, seconds=more.seconds, passes=more.passes, rows_max=more.rows_max)
+        self._ground.write_json("plan.json", plan)
+        (self._ground.output / SOLUTION).write_text(write_solution(brief, plan), encoding="utf-8")
+        return plan
+
     def _train(self, brief: Brief, plan: Plan, known: Known, progress: Narrator) -> tuple[Outcome, Succeeded]:
         """The templates' result, then whatever is better; each is in place as soon as it is there."""
         from agent.report.desk import Desk  # noqa: PLC0415
@@ -226,12 +242,16 @@ class Attempt:
 
         ground, started = self._ground, time.monotonic()
         desk = Desk(ground, brief, known)
-        share = self._templates_share()
-        templates = Templates(ground, brief, known, constant=self._constant, desk=desk, share=share)
         hunt = None
         if self._claude and not self._why_no_search:
             hunt = Hunt(ground, brief, known, plan, claude=self._claude, limits=self._limits, desk=desk)
-            hunt.begin()
+            progress(0.0, f"Asking {self._claude.settings.model} for a script while the templates train.")
+            refused = hunt.begin()
+            if refused is not None:
+                self._why_no_search, hunt = f"No script was written. {refused}", None
+                plan = self._unhurried(brief, plan, known)
+        share = self._templates_share()
+        templates = Templates(ground, brief, known, constant=self._constant, desk=desk, share=share)
         result = templates.train(plan, progress.part(0.0, 0.9 * share))
         result = structs.replace(
             result, search=self._why_no_search or "", spent=self._claude.spent if self._claude else None

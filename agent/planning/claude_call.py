@@ -115,7 +115,8 @@ class Claude:
 
         A try is made only if it could not pass the limit even where the prompt had a token in every byte
         and the answer were as long as it may be.  `timeout_s` holds for all tries and pauses together.
-        `hear` gets the answer so far each time it grows; `notice` is told of pauses before another try.
+        `hear` gets the answer so far, "" at its start and then each time it grows; `notice` is told of
+        pauses before another try.
         """
         import anthropic  # noqa: PLC0415 - takes seconds to import, and most attempts have no key
         import httpx2  # noqa: PLC0415 - anthropic's own HTTP library
@@ -210,7 +211,9 @@ async def _streamed(
     try:
         async with asyncio.timeout(timeout_s), client.messages.stream(**request) as stream:
             async for event in stream:
-                if event.type == "text":
+                if event.type == "message_start":
+                    hear("")
+                elif event.type == "text":
                     hear(event.snapshot)
                 elif event.type == "message_stop":
                     ended.append(event.message)

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _FOLDS_MIN: Final = 2
 _HEAD_ROWS: Final = 5
+_REFUSAL_S: Final = 6.0
+"""A server that refuses a key says so at once: then the templates need not share the time."""
 
 
 class Hunt:
@@ -73,10 +75,11 @@ class Hunt:
             verdict="Being trained.",
         )
 
-    def begin(self) -> None:
-        """Have the first draft written from now on."""
+    def begin(self) -> str | None:
+        """Have the first draft written from now on; why there will be none, where that shows at once."""
         left_s = self._ground.script_s()
         self._writer.begin((self._templates,), left_s, self._ground.log)
+        return self._writer.refused_at_once(_REFUSAL_S)
 
     def run(self, start: Result, seconds: float, progress: Progress) -> Result:
         """The best result that a search finds, and that is in place already; `start` where it finds none.

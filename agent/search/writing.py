@@ -43,15 +43,23 @@ class Writer:
         self._limits = limits
         self._ahead: list[Written] = []
         self._thread: threading.Thread | None = None
+        self._begun = threading.Event()
 
     def begin(self, tree: Tree, left_s: float, log: Callable[[str], None]) -> None:
         """Have the first draft written beside what is done meanwhile."""
 
         def write() -> None:
             self._ahead.append(self._write(Draft(), tree, left_s, log))
+            self._begun.set()
 
         self._thread = threading.Thread(target=write, daemon=True, name="first draft")
         self._thread.start()
+
+    def refused_at_once(self, wait_s: float) -> str | None:
+        """Why the first draft, and any other, is refused, if that shows within `wait_s`; None else."""
+        self._begun.wait(wait_s)
+        declined = self._ahead[0].declined if self._ahead else None
+        return declined.note if declined is not None and declined.for_good else None
 
     def write(
         self, step: Draft | Repair | Improve, tree: Tree, left_s: float, tell: Callable[[str], None]
@@ -81,9 +89,13 @@ class Writer:
         question = ask(step, tree, self._about, seconds=seconds, limits=self._limits)
         before = self._claude.spent.dollars
         tell(f"asking {self._claude.settings.model}")
-        answer = asyncio.run(
-            self._claude.ask(question, timeout_s=timeout_s, hear=_line_counter(tell), notice=tell)
-        )
+        count_lines = _line_counter(tell)
+
+        def hear(words: str) -> None:
+            self._begun.set()
+            count_lines(words)
+
+        answer = asyncio.run(self._claude.ask(question, timeout_s=timeout_s, hear=hear, notice=tell))
         spent = self._claude.spent.dollars - before
         if isinstance(answer, Declined):
             return Written(idea="", code="", dollars=spent, declined=answer)
@@ -100,7 +112,7 @@ def _line_counter(tell: Callable[[str], None]) -> Callable[[str], None]:
     said_at = [0.0]
 
     def hear(answer: str) -> None:
-        if time.monotonic() - said_at[0] >= _TOLD_EVERY_S:
+        if answer and time.monotonic() - said_at[0] >= _TOLD_EVERY_S:
             tell(f"Claude has written {answer.count(chr(10)) + 1} lines")
             said_at[0] = time.monotonic()
 

@@ -54,6 +54,8 @@ QUICK = Limits(
 class Job:
     """One attempt of the agent on the wave, with a model that answers by `scripts`, the last one for ever."""
 
+    templates_s: float
+
     def __init__(
         self, data: Path, folder: Path, scripts: list[Script], limits: Limits, **environ: str
     ) -> None:
@@ -142,8 +144,10 @@ def run(
 ) -> Callable[..., Job]:
     """Runs a job; the templates (one kind of model) learn in the first one only, and all share that."""
     train = Templates.train
+    seconds: list[float] = []
 
     def once(self: Templates, plan: Plan, progress: Progress) -> Result:
+        seconds.append(plan.seconds)
         if not trained:
             trained.append(train(self, self._write(safer(plan, plan.seconds)), progress))
         return trained[0]
@@ -152,7 +156,9 @@ def run(
 
     def job(*scripts: Script | str, limits: Limits = QUICK, **environ: str) -> Job:
         chosen = [Script(text=answer(each)) if isinstance(each, str) else each for each in scripts]
-        return Job(data, tmp_path, chosen, limits, **environ)
+        made = Job(data, tmp_path, chosen, limits, **environ)
+        made.templates_s = seconds[-1]
+        return made
 
     return job
 
@@ -307,3 +313,11 @@ def test_without_a_zone_no_model_is_asked_for_scripts(run: Callable[..., Job]) -
     assert {call.purpose for call in job.calls} <= {"planning"}
     assert job.attempts == []
     assert "does not run here" in job.report
+
+
+def test_a_key_that_is_refused_at_once_gives_the_templates_all_the_time(run: Callable[..., Job]) -> None:
+    job = run(Script(failures=[(401, None)]))
+    job.check_templates_stand()
+    assert "401" in job.metrics["search"]
+    assert (job.attempts, job.calls) == ([], [])
+    assert job.templates_s > 0.6 * BUDGET_S
