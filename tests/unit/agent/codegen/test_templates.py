@@ -279,6 +279,7 @@ def test_a_fold_has_no_say_in_its_own_rounds() -> None:
     assert validation.rounds_without_own([np.array([]), np.array([])]) == [0, 0]
 
 
+@pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")
 @pytest.mark.parametrize("learn", ["number", "chance", "chances"])
 @pytest.mark.parametrize(
     "fit",
