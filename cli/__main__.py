@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from rich.console import Console
@@ -11,6 +11,9 @@ from rich.console import Console
 from cli.lazily import LazyGroup
 from cli.places import podium_version
 from podium.errors import PodiumError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _INTERRUPTED: Final = 130
 
@@ -20,17 +23,18 @@ _COMMANDS: Final = {
     "up": "cli.commands.stack:up",
     "down": "cli.commands.stack:down",
     "doctor": "cli.commands.doctor:doctor",
-    "run": "cli.commands.jobs:run",
+    "run": "cli.commands.run:run",
     "solve": "cli.commands.solve:solve",
     "status": "cli.commands.jobs:status",
     "jobs": "cli.commands.jobs:job_list",
-    "watch": "cli.commands.jobs:watch",
+    "watch": "cli.commands.run:watch",
     "replay": "cli.commands.replay:replay",
     "logs": "cli.commands.logs:logs",
     "cancel": "cli.commands.jobs:cancel",
     "events": "cli.commands.events:events",
     "keys": "cli.commands.keys:keys",
     "projection": "cli.commands.projection:projection",
+    "bench": "cli.commands.bench:bench",
 }
 
 
@@ -38,7 +42,7 @@ _COMMANDS: Final = {
     cls=LazyGroup,
     where=_COMMANDS,
     invoke_without_command=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(podium_version(), "-V", "--version", message="podium %(version)s")
 @click.pass_context
@@ -60,19 +64,26 @@ def podium(context: click.Context) -> None:
     Talk to a stack elsewhere:
       PODIUM_URL=https://podium.example PODIUM_API_KEY=pk_… podium jobs
     \b
-    Have the shell complete commands and options (zsh_source and fish_source for other shells):
-      eval "$(_PODIUM_COMPLETE=bash_source podium)"
+    Have the shell complete commands and options:
+      eval "$(_PODIUM_COMPLETE=bash_source podium)"             # bash; zsh_source for zsh
+      _PODIUM_COMPLETE=fish_source podium | source              # fish
     \b
-    Exit codes: 0 done, 1 the job failed, 2 wrong usage, 3 no stack answers.
+    Exit codes:
+      0    done
+      1    the job failed, or what was looked at is not as it should be
+      2    the command was not one that could work
+      3    no stack answers, or none came up
+      130  interrupted
+    An error is a line and a hint on the standard error; --json leaves the standard output to JSON.
     """  # noqa: D301 - \b is how click is told to keep lines
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
-def main() -> None:
-    """Run one command; every error is one line, and one of what to do."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Run one command, by default the process's own; every error is one line, and one of what to do."""
     try:
-        sys.exit(podium.main(prog_name="podium", standalone_mode=False))
+        sys.exit(podium.main(words, prog_name="podium", standalone_mode=False))
     except click.ClickException as error:
         context = error.ctx if isinstance(error, click.UsageError) else None
         path = context.command_path if context else "podium"

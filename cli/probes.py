@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 import aiohttp
 import asyncpg
 import msgspec
-import nats
 import redis.asyncio
 from aiodocker import Docker
 from aiodocker.exceptions import DockerError
@@ -28,6 +27,7 @@ from redis.exceptions import RedisError
 from agent.zone import BWRAP_VARIABLE, place_here
 from cli.doctor import Engine, Server
 from cli.kept_in import KeptIn
+from cli.reaching import reach
 from events.subjects import STREAM, WEBHOOKS
 from services.bubblewrap import bwrap_path
 from services.environment import SettingError
@@ -62,7 +62,7 @@ async def nats_server(url: str | None) -> tuple[Server, float | None, int | None
     skew_s, waiting = None, None
     try:
         async with asyncio.timeout(_ANSWER_S):
-            client = await nats.connect(url, allow_reconnect=False, connect_timeout=3, error_cb=_unsaid)
+            client = await reach(url, timeout_s=_ANSWER_S)
             try:
                 await client.jetstream().account_info()
                 skew_s = await _skew_s(client)
@@ -204,10 +204,6 @@ async def _has(docker: Docker, image: str) -> bool:
             return False
         raise
     return True
-
-
-async def _unsaid(_error: Exception) -> None:
-    """What goes wrong while connecting is raised as well: nobody need print it."""
 
 
 def _silent(name: str, url: str, error: Exception) -> Server:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from events.job import Job
     from events.recorded import Recorded
-    from podium.client import Client
     from services.gateway.view import JobView
 
 _REDRAW_S: Final = 0.25
@@ -102,14 +101,17 @@ class Screen:
                 draw()
 
 
-async def print_events(client: Client, job_id: str) -> None:
+async def print_events(records: AsyncIterator[Recorded]) -> None:
     """A JSON object a line for each event, as it happens."""
-    async for record in client.events(job_id):
+    async for record in records:
         fields = msgspec.to_builtins(record.event)
-        sys.stdout.buffer.write(
-            msgspec.json.encode({"sequence": record.sequence, "time": record.time, **fields}) + b"\n"
-        )
-        sys.stdout.buffer.flush()
+        print_json_line({"sequence": record.sequence, "time": record.time, **fields})
+
+
+def print_json_line(data: object) -> None:
+    """One JSON object on a line of its own, at once."""
+    sys.stdout.buffer.write(msgspec.json.encode(data) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def print_json(data: object) -> None:

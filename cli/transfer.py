@@ -11,10 +11,10 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-import nats
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
+from cli.reaching import reach
 from events import subjects
 from events.jetstream import ensure_stream
 from events.lines import NotALineError, read_stored, stored_line
@@ -57,7 +57,7 @@ async def connected(url: str) -> AsyncIterator[Client]:
         StackError: nothing answers there, or what was asked for got no answer.
     """
     try:
-        client = await nats.connect(url, allow_reconnect=False, connect_timeout=_ANSWER_S, error_cb=_ignored)
+        client = await reach(url, timeout_s=_ANSWER_S)
     except (NatsError, OSError, TimeoutError) as error:
         raise StackError(
             f"NATS at {_shown(url)} does not answer ({error or type(error).__name__}).",
@@ -69,10 +69,6 @@ async def connected(url: str) -> AsyncIterator[Client]:
         raise StackError(f"NATS at {_shown(url)} stopped answering: {error!r}.") from error
     finally:
         await client.close()
-
-
-async def _ignored(_: Exception) -> None:
-    """Every error of the connection is raised where something waits for it, too."""
 
 
 def _shown(url: str) -> str:

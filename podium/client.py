@@ -1,33 +1,35 @@
-"""The client of the gateway's HTTP interface."""
+"""Jobs, from Python: a typed client of a gateway's HTTP interface."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from datetime import datetime
+from contextlib import aclosing
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 import httpx
 import msgspec
 
-from events.catalogue import UnreadableEventError, decode
 from events.job import ENDED, evolve
 from events.lines import read_record
-from events.recorded import Recorded, Unreadable
 from podium.errors import PodiumError, StackError, UsageError
-from podium.sse import Parser
+from podium.frames import recorded
+from podium.refusals import refusal, unreachable
+from podium.sse import Frame, Parser
 from services.gateway.view import JobPage, JobView
 from services.log_line import decode as decode_log_line
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
+    from datetime import datetime
     from types import TracebackType
     from typing import Self
 
-    from events.catalogue import Event, Priority
+    from events.catalogue import Priority
     from events.job import JobStatus
-    from podium.sse import Frame
+    from events.recorded import Recorded
     from services.log_line import LogLine
 
 _ANSWER_S: Final = 15.0
@@ -38,15 +40,8 @@ _COME_BACK_S: Final = 1.0
 _LAG_S: Final = 15.0
 _LOOK_S: Final = 0.1
 _OUTAGE_S: Final = 60.0
-_REFUSED: Final = frozenset({400, 403, 404, 409, 413, 415, 422})
-_NO_KEY: Final = 401
-_TOO_MANY: Final = 429
-
-
-class _Stamp(msgspec.Struct, frozen=True, kw_only=True):
-    job_id: str
-    sequence: int
-    time: datetime
+_END: Final = "end"
+"""The frame after which a stream has no more."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,30 +103,44 @@ class Client:
             "tags": list(tags) or None,
             "webhook_url": webhook_url,
         }
-        body = {
-            "kaggle_url": kaggle_url,
-            **{name: value for name, value in asked.items() if value is not None},
-        }
+        body = {"kaggle_url": kaggle_url, **_wanted(asked)}
         headers = {} if key is None else {"Idempotency-Key": key}
         answer = await self._ask("POST", "/run", body=body, headers=headers)
         return msgspec.json.decode(answer, type=Accepted).job_id
 
-    async def status(self, job_id: str) -> JobView:
-        """All of a job."""
-        return msgspec.json.decode(await self._ask("GET", f"/status/{job_id}"), type=JobView)
+    async def status(self, job_id: str, *, at: int | None = None) -> JobView:
+        """All of a job, now or as it was after the event of sequence `at`."""
+        path = f"/status/{job_id}" if at is None else f"/status/{job_id}?at={at}"
+        return msgspec.json.decode(await self._ask("GET", path), type=JobView)
 
     async def jobs(
         self,
         *,
         limit: int = 20,
+        before: str | None = None,
         status: JobStatus | None = None,
         competition: str | None = None,
+        search: str | None = None,
         tag: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> JobPage:
-        """The newest jobs of all those that fit, newest first; None fits all."""
-        asked = {"limit": limit, "status": status, "competition": competition, "tag": tag}
-        query = urlencode({name: value for name, value in asked.items() if value is not None})
-        return msgspec.json.decode(await self._ask("GET", f"/jobs?{query}"), type=JobPage)
+        """The newest jobs of all those that fit, newest first; None fits all.
+
+        `search` is a part of a competition's name; `since` and `until` (exclusive) are times with an offset;
+        `before` is the `next_before` of the page before this one.
+        """
+        asked = {
+            "limit": limit,
+            "before": before,
+            "status": status,
+            "competition": competition,
+            "search": search,
+            "tag": tag,
+            "since": since.isoformat() if since else None,
+            "until": until.isoformat() if until else None,
+        }
+        return msgspec.json.decode(await self._ask("GET", f"/jobs?{urlencode(_wanted(asked))}"), type=JobPage)
 
     async def ended(self, job_id: str) -> JobView:
         """All of a job that has ended; the table that answers may lag behind the job's last event.
@@ -163,9 +172,9 @@ class Client:
         """A job's events so far, those after its end included."""
         return [read_record(line) for line in (await self._ask("GET", f"/jobs/{job_id}/log")).splitlines()]
 
-    async def cancel(self, job_id: str) -> None:
-        """Ask for a job to end."""
-        await self._ask("DELETE", f"/jobs/{job_id}")
+    async def cancel(self, job_id: str) -> JobView:
+        """Ask for a job to end; the job as it is until then."""
+        return msgspec.json.decode(await self._ask("DELETE", f"/jobs/{job_id}"), type=JobView)
 
     async def download(self, job: JobView, name: str) -> bytes:
         """A file that a job made, equal to what the job stored.
@@ -189,63 +198,77 @@ class Client:
         Raises:
             StackError: the gateway was not there at the start, or then stayed away for a minute.
         """
-        after, job, lost_at = 0, None, None
+        job = None
+        async with aclosing(self._frames(f"/jobs/{job_id}/events")) as frames:
+            async for frame in frames:
+                if frame.name == _END:
+                    return
+                if not frame.last_id or (record := recorded(frame)) is None:
+                    continue
+                job = evolve(job, record)
+                yield record
+                if job is not None and job.has_ended:
+                    return
+
+    async def log_lines(self, job_id: str, *, follow: bool = True) -> AsyncGenerator[LogLine, None]:
+        """The log lines of a job that are kept, each once, and those to come until it has ended.
+
+        Comes back after a lost connection; without `follow`, only what there is now.
+
+        Raises:
+            StackError: the gateway was not there at the start, or then stayed away for a minute.
+        """
+        if not follow:
+            for line in (await self._ask("GET", f"/jobs/{job_id}/logs?format=ndjson")).splitlines():
+                yield decode_log_line(line)
+            return
+        async with aclosing(self._frames(f"/jobs/{job_id}/logs?follow=1")) as frames:
+            async for frame in frames:
+                if frame.name == _END:
+                    return
+                if frame.name == "line":
+                    yield decode_log_line(frame.data.encode())
+
+    async def _frames(self, path: str) -> AsyncGenerator[Frame, None]:
+        """The frames of a stream without an end, over all connections that it takes.
+
+        Raises:
+            StackError: the gateway was not there at the start, or then stayed away for a minute.
+        """
+        last_id, was_there, lost_at = "", False, None
         loop = asyncio.get_running_loop()
-        while job is None or not job.has_ended:
+        while True:
             try:
-                async for record in self._events_after(job_id, after):
-                    after, lost_at = record.sequence, None
-                    job = evolve(job, record)
-                    yield record
+                async with aclosing(self._connection(path, last_id)) as frames:
+                    async for frame in frames:
+                        was_there, lost_at = True, None
+                        if frame is not None:
+                            last_id = frame.last_id or last_id
+                            yield frame
             except StackError:
                 lost_at = loop.time() if lost_at is None else lost_at
-                if job is None or loop.time() - lost_at > _OUTAGE_S:
+                if not was_there or loop.time() - lost_at > _OUTAGE_S:
                     raise
-            if job is None or not job.has_ended:
-                await asyncio.sleep(self._come_back_s)
+            await asyncio.sleep(self._come_back_s)
 
-    async def _events_after(self, job_id: str, after: int) -> AsyncGenerator[Recorded, None]:
-        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": str(after)} if after else {})}
+    async def _connection(self, path: str, last_id: str) -> AsyncGenerator[Frame | None, None]:
+        """The frames of one connection; None before the first says that the gateway is there."""
+        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
+        limits = httpx.Timeout(_ANSWER_S, read=_SILENCE_S)
         parser = Parser()
         try:
-            async with self._http.stream(
-                "GET",
-                f"/jobs/{job_id}/events",
-                headers=headers,
-                timeout=httpx.Timeout(_ANSWER_S, read=_SILENCE_S),
-            ) as answer:
+            async with self._http.stream("GET", path, headers=headers, timeout=limits) as answer:
                 if not answer.is_success:
                     await answer.aread()
-                    raise _refusal(answer)
+                    raise refusal(answer)
+                yield None
+                if answer.status_code == HTTPStatus.NO_CONTENT:
+                    yield Frame(name=_END, data="", last_id=last_id)
                 async for piece in answer.aiter_bytes():
                     for frame in parser.feed(piece):
-                        if frame.last_id and (record := recorded(frame)) is not None:
-                            yield record
+                        yield frame
         except httpx.TransportError as error:
-            raise _unreachable(self.url, error) from error
-
-    async def log_text(self, job_id: str) -> str:
-        """The log lines of a job that are kept."""
-        return (await self._ask("GET", f"/jobs/{job_id}/logs")).decode()
-
-    async def log_lines(self, job_id: str) -> AsyncGenerator[LogLine, None]:
-        """The log lines of a job, those to come too, until it has ended or the connection is lost."""
-        parser = Parser()
-        try:
-            async with self._http.stream(
-                "GET",
-                f"/jobs/{job_id}/logs?follow=1",
-                timeout=httpx.Timeout(_ANSWER_S, read=_SILENCE_S),
-            ) as answer:
-                if not answer.is_success:
-                    await answer.aread()
-                    raise _refusal(answer)
-                async for piece in answer.aiter_bytes():
-                    for frame in parser.feed(piece):
-                        if frame.name == "line":
-                            yield decode_log_line(frame.data.encode())
-        except httpx.TransportError as error:
-            raise _unreachable(self.url, error) from error
+            raise unreachable(self.url, error) from error
 
     async def _ask(
         self, method: str, path: str, *, body: object = None, headers: dict[str, str] | None = None
@@ -253,53 +276,11 @@ class Client:
         try:
             answer = await self._http.request(method, path, json=body, headers=headers)
         except httpx.TransportError as error:
-            raise _unreachable(self.url, error) from error
+            raise unreachable(self.url, error) from error
         if not answer.is_success:
-            raise _refusal(answer)
+            raise refusal(answer)
         return answer.content
 
 
-def recorded(frame: Frame) -> Recorded | None:
-    """The event in a frame, `Unreadable` where this version or the gateway's cannot; None for no event."""
-    try:
-        stamp = msgspec.json.decode(frame.data, type=_Stamp)
-    except msgspec.DecodeError:
-        return None
-    event: Event | Unreadable
-    try:
-        if frame.name == Unreadable.__name__:
-            event = msgspec.json.decode(frame.data, type=Unreadable)
-        else:
-            event = decode(frame.data.encode())
-    except (msgspec.DecodeError, UnreadableEventError) as error:
-        event = Unreadable(job_id=stamp.job_id, event_type=frame.name, reason=str(error))
-    return Recorded(sequence=stamp.sequence, event_id="", source="gateway", time=stamp.time, event=event)
-
-
-def _unreachable(url: str, error: httpx.TransportError) -> StackError:
-    words = str(error) or type(error).__name__
-    return StackError(
-        f"The gateway at {url} does not answer ({words}).",
-        hint="Start a stack with `podium up`, or set PODIUM_URL to the address of one.",
-    )
-
-
-class _Problem(msgspec.Struct, frozen=True, kw_only=True):
-    detail: str = ""
-
-
-def _refusal(answer: httpx.Response) -> PodiumError:
-    try:
-        problem = msgspec.json.decode(answer.content, type=_Problem)
-    except (msgspec.DecodeError, msgspec.ValidationError):
-        problem = _Problem()
-    words = problem.detail or answer.reason_phrase
-    if answer.status_code == _NO_KEY:
-        hint = "Set PODIUM_API_KEY; `podium keys create`, beside the gateway's NATS, makes a key."
-        return UsageError(f"The gateway refused: {words}", hint=hint)
-    if answer.status_code in _REFUSED:
-        return UsageError(f"The gateway refused: {words}")
-    if answer.status_code == _TOO_MANY:
-        wait = answer.headers.get("Retry-After", "a few")
-        return PodiumError("The gateway takes no more requests now.", hint=f"Try again in {wait} seconds.")
-    return StackError(f"The gateway cannot serve now: {words}", hint="Try again in a moment.")
+def _wanted(asked: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in asked.items() if value is not None}

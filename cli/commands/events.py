@@ -12,9 +12,9 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from cli import transfer
-from cli.commands.options import home_option
+from cli.commands.options import home_option, json_option
 from cli.places import nats_url
-from cli.screen import counting
+from cli.screen import counting, print_json
 from podium.errors import PodiumError, UsageError
 
 if TYPE_CHECKING:
@@ -39,12 +39,15 @@ def events() -> None:
 @events.command("export")
 @click.option("--job", help="Only the events of the job with this id.")
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@json_option
 @home_option
-def export(job: str | None, file: Path | None, home: Path | None) -> None:
+def export(*, job: str | None, file: Path | None, as_json: bool, home: Path | None) -> None:
     """Write the log to FILE, or to the standard output: one JSON object a line, each event as it is stored.
 
-    The files that jobs made are not part of a log.
+    The files that jobs made are not part of a log.  With --json and FILE: how many events, as JSON.
     """
+    if as_json and file is None:
+        raise UsageError("The standard output is where the events go.", hint="Name a FILE for them.")
     url = nats_url(home)
 
     async def copy(output: IO[bytes]) -> int:
@@ -54,13 +57,14 @@ def export(job: str | None, file: Path | None, home: Path | None) -> None:
 
     with _output(file) as output:
         count = asyncio.run(copy(output))
-    click.echo(f"{count} events exported.", err=True)
+    _tell(count, "exported", as_json=as_json)
 
 
 @events.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path, allow_dash=True))
+@json_option
 @home_option
-def import_(file: Path, home: Path | None) -> None:
+def import_(*, file: Path, as_json: bool, home: Path | None) -> None:
     """Put a whole exported log into a NATS whose log is empty, each event with the sequence that it had.
 
     Refused while anything follows that log: the services that are started on it afterwards go on where it
@@ -75,7 +79,14 @@ def import_(file: Path, home: Path | None) -> None:
 
     with click.open_file(str(file), "rb") as lines:
         count = asyncio.run(copy(lines))
-    click.echo(f"{count} events imported.", err=True)
+    _tell(count, "imported", as_json=as_json)
+
+
+def _tell(count: int, verb: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"events": count})
+    else:
+        click.echo(f"{count} events {verb}.", err=True)
 
 
 def _replicas() -> int:

@@ -1,118 +1,35 @@
-"""`podium run`, `status`, `jobs`, `watch`, `cancel`: jobs, over a gateway's HTTP interface."""
+"""`podium status`, `jobs`, `cancel`: jobs as they stand, over a gateway's HTTP interface."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
 
-from cli import competitions
 from cli.commands.gateway import client_of, id_of
-from cli.commands.options import Duration, home_option, job_argument, json_option
+from cli.commands.options import Moment, home_option, job_argument, json_option
 from cli.lines import job_lines
-from cli.places import home_at
-from cli.screen import Screen, print_events, print_json
+from cli.screen import Screen, print_json
 from cli.views import jobs_table
-from events.catalogue import Priority
 from events.job import JobStatus
-from podium.errors import PodiumError, UsageError
 
 if TYPE_CHECKING:
-    from podium.client import Client
-
-
-class JobFailedError(PodiumError):
-    """The job ended without a submission; its result was shown already."""
-
-
-@click.command()
-@click.argument("competition", metavar="URL_OR_FOLDER")
-@click.option("--budget", type=Duration(), help="How long an attempt should take: 10m, 1h30m, 90s.")
-@click.option("--time-limit", type=Duration(), help="When an attempt is stopped, finished or not.")
-@click.option(
-    "--priority", type=click.Choice(get_args(Priority)), help="Who starts first.  [default: normal]"
-)
-@click.option("--tag", "tags", multiple=True, help="A word to find the job by; may be given ten times.")
-@click.option("--webhook", help="An address that is told how the job ends; see docs/webhooks.md.")
-@click.option("--key", help="Sent again with the same key, it is the same job.")
-@click.option("--watch/--no-watch", default=True, help="Follow the job to its end.  [default: watch]")
-@json_option
-@home_option
-def run(
-    competition: str,
-    *,
-    budget: int | None,
-    time_limit: int | None,
-    priority: Priority | None,
-    tags: tuple[str, ...],
-    webhook: str | None,
-    key: str | None,
-    watch: bool,
-    as_json: bool,
-    home: Path | None,
-) -> None:
-    """Solve a competition.
-
-    \b
-    URL_OR_FOLDER is a Kaggle address, local:NAME, or a folder with train, test and sample submission:
-      podium run https://www.kaggle.com/competitions/titanic
-      podium run local:titanic-passenger-survival --budget 5m
-      podium run ./my-competition --no-watch
-    """  # noqa: D301 - \b is how click is told to keep lines
-
-    async def ask() -> None:
-        address = _address(competition, home)
-        async with client_of(home) as client:
-            job_id = await client.run(
-                address,
-                budget_s=budget,
-                time_limit_s=time_limit,
-                priority=priority,
-                tags=tags,
-                webhook_url=webhook,
-                key=key,
-            )
-            if watch:
-                await _follow(client, job_id, as_json=as_json)
-            elif as_json:
-                print_json(await client.status(job_id))
-            else:
-                Screen().lines([f"job {job_id}", f"follow it with: podium watch {job_id}"])
-
-    asyncio.run(ask())
-
-
-def _address(competition: str, home: Path | None) -> str:
-    """What the gateway is asked to solve; a folder is first put where the stack looks."""
-    if "://" in competition or competition.lower().startswith("local:"):
-        return competition
-    if not Path(competition).exists():
-        raise UsageError(
-            f"{competition} is neither a folder here nor an address.",
-            hint="Examples: https://www.kaggle.com/competitions/titanic, local:titanic-passenger-survival",
-        )
-    place = home_at(home)
-    if os.environ.get("PODIUM_URL") or place.stack() is None:
-        raise UsageError(
-            "A folder can only be solved by a stack on this machine.",
-            hint="Unset PODIUM_URL, start one with `podium up`, and name its folder by --home.",
-        )
-    return f"local:{competitions.place(Path(competition), place)}"
+    from datetime import datetime
+    from pathlib import Path
 
 
 @click.command()
 @job_argument
+@click.option("--at", type=click.IntRange(1), help="As it was after the event of this sequence.")
 @json_option
 @home_option
-def status(job: str, *, as_json: bool, home: Path | None) -> None:
-    """Show a job as it is now.  JOB is its id, or `last`."""
+def status(job: str, *, at: int | None, as_json: bool, home: Path | None) -> None:
+    """Show a job as it is now, or was.  JOB is its id, or `last`."""
 
     async def show() -> None:
         async with client_of(home) as client:
-            view = await client.status(await id_of(client, job))
+            view = await client.status(await id_of(client, job), at=at)
             if as_json:
                 print_json(view)
             else:
@@ -125,7 +42,11 @@ def status(job: str, *, as_json: bool, home: Path | None) -> None:
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="So many at most.")
 @click.option("--status", type=click.Choice(get_args(JobStatus)), help="Only jobs of this status.")
 @click.option("--competition", help="Only jobs of this competition: its name as in its address.")
+@click.option("--search", help="Only jobs of competitions with this in their name.")
 @click.option("--tag", help="Only jobs with this tag.")
+@click.option("--since", type=Moment(), help="Only jobs made then or later: 2026-01-31, or with a time; UTC.")
+@click.option("--until", type=Moment(), help="Only jobs made before then.")
+@click.option("--before", help="Only jobs older than the one with this id: the next page.")
 @json_option
 @home_option
 def job_list(
@@ -133,7 +54,11 @@ def job_list(
     *,
     status: JobStatus | None,
     competition: str | None,
+    search: str | None,
     tag: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    before: str | None,
     as_json: bool,
     home: Path | None,
 ) -> None:
@@ -141,7 +66,16 @@ def job_list(
 
     async def show() -> None:
         async with client_of(home) as client:
-            page = await client.jobs(limit=limit, status=status, competition=competition, tag=tag)
+            page = await client.jobs(
+                limit=limit,
+                before=before,
+                status=status,
+                competition=competition,
+                search=search,
+                tag=tag,
+                since=since,
+                until=until,
+            )
             if as_json:
                 print_json(page)
             else:
@@ -154,46 +88,16 @@ def job_list(
 @job_argument
 @json_option
 @home_option
-def watch(job: str, *, as_json: bool, home: Path | None) -> None:
-    """Follow a job to its end.  JOB is its id, or `last`."""
-
-    async def follow() -> None:
-        async with client_of(home) as client:
-            await _follow(client, await id_of(client, job), as_json=as_json)
-
-    asyncio.run(follow())
-
-
-@click.command()
-@job_argument
-@home_option
-def cancel(job: str, *, home: Path | None) -> None:
+def cancel(job: str, *, as_json: bool, home: Path | None) -> None:
     """Ask for a job to end.  JOB is its id, or `last`."""
 
     async def ask() -> None:
         async with client_of(home) as client:
             job_id = await id_of(client, job)
-            await client.cancel(job_id)
+            view = await client.cancel(job_id)
+            if as_json:
+                print_json(view)
+                return
             Screen().line(f"Job {job_id} will be cancelled; `podium status {job_id}` shows when it was.")
 
     asyncio.run(ask())
-
-
-async def _follow(client: Client, job_id: str, *, as_json: bool) -> None:
-    """Follow a job and show how it ended.
-
-    Raises:
-        JobFailedError: not with a submission.
-    """
-    screen = Screen()
-    if as_json:
-        await print_events(client, job_id)
-    else:
-        await screen.watch(client.events(job_id))
-    view = await client.ended(job_id)
-    if not as_json:
-        screen.result(view, gateway_url=client.url)
-    if view.status != "success":
-        raise JobFailedError(
-            f"Job {job_id} is {view.status}.", hint=f"`podium replay {job_id}` tells how it came to that."
-        )

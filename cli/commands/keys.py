@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 import click
-import nats
 from nats.errors import Error as NatsError
 from rich.table import Table
 
 from cli.commands.options import home_option, json_option
 from cli.places import nats_url
+from cli.reaching import reach
 from cli.screen import Screen, print_json
 from podium.errors import StackError, UsageError
 from services.api_keys import NAME_CHARS_MAX, SCOPES, USUAL, state_of
@@ -116,8 +116,9 @@ def list_keys(*, as_json: bool, home: Path | None) -> None:
 
 @keys.command()
 @click.argument("key_id", metavar="ID")
+@json_option
 @home_option
-def revoke(key_id: str, *, home: Path | None) -> None:
+def revoke(key_id: str, *, as_json: bool, home: Path | None) -> None:
     """Let a key count no more, at once, for ever.  Its jobs go on; only admins see them then."""
 
     async def end() -> None:
@@ -128,6 +129,9 @@ def revoke(key_id: str, *, home: Path | None) -> None:
                 raise UsageError(
                     f"There is no key {key_id}.", hint="`podium keys list` shows their ids."
                 ) from None
+        if as_json:
+            print_json({"id": key.id, "name": key.name, "revoked_at": key.revoked_at})
+            return
         Screen().line(f"Key {key.id} ({key.name}) is revoked.")
 
     asyncio.run(end())
@@ -158,9 +162,8 @@ async def _store(home: Path | None) -> AsyncIterator[KeyStore]:
     """
     url = nats_url(home)
     try:
-        # With a limit of our own: without one the client tries for two minutes.
         async with asyncio.timeout(_ANSWER_S):
-            connection = await nats.connect(url, allow_reconnect=False, connect_timeout=3, error_cb=_unsaid)
+            connection = await reach(url, timeout_s=_ANSWER_S)
     except (NatsError, OSError, ValueError) as error:
         raise StackError(
             "NATS does not answer: " + (str(error) or type(error).__name__),
@@ -173,7 +176,3 @@ async def _store(home: Path | None) -> AsyncIterator[KeyStore]:
         raise StackError(str(error)) from error
     finally:
         await connection.close()
-
-
-async def _unsaid(_error: Exception) -> None:
-    """What goes wrong is raised as well: nobody need print it."""

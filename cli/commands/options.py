@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +29,20 @@ class Duration(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
+class Moment(click.ParamType[datetime]):
+    """A time, of UTC unless it says otherwise."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """ISO 8601, such as 2026-01-31 or 2026-01-31T12:00:00+01:00."""
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no time; 2026-01-31T12:00:00 is one.", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 def home_option(command: _F) -> _F:
     """``--home DIR``."""
     return click.option(
@@ -38,8 +53,13 @@ def home_option(command: _F) -> _F:
 
 
 def json_option(command: _F) -> _F:
-    """``--json``."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+    """``--json``, for a command that prints one document."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def ndjson_option(command: _F) -> _F:
+    """``--json``, for a command that goes on printing."""
+    return click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")(command)
 
 
 def job_argument(command: _F) -> _F:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.commands.options import home_option
+from cli.commands.options import home_option, json_option
 from cli.embedded.parts import importable, module_command
 from cli.places import home_at
 from podium.errors import StackError
@@ -32,39 +32,44 @@ def projection() -> None:
 
 
 @projection.command()
+@json_option
 @home_option
-def status(home: Path | None) -> None:
+def status(*, as_json: bool, home: Path | None) -> None:
     """Show how far the rows are behind the log, and what could not be folded.
 
     Exits with 1 where the rows are of another log than the one there is.
     """
-    _ask("status", home)
+    _ask("status", home, as_json=as_json)
 
 
 @projection.command()
+@json_option
 @home_option
-def verify(home: Path | None) -> None:
+def verify(*, as_json: bool, home: Path | None) -> None:
     """Compare all rows with a fresh fold of the log, and print what differs.
 
     Exits with 1 where anything does.
     """
-    _ask("verify", home)
+    _ask("verify", home, as_json=as_json)
 
 
 @projection.command()
+@json_option
 @home_option
-def rebuild(home: Path | None) -> None:
+def rebuild(*, as_json: bool, home: Path | None) -> None:
     """Fold the whole log anew beside the rows, then put the new ones in their place.
 
     The stack may run meanwhile; killed at any time, it can be run again.
     """
-    _ask("rebuild", home)
+    _ask("rebuild", home, as_json=as_json)
 
 
-def _ask(command: str, home: Path | None) -> None:
+def _ask(command: str, home: Path | None, *, as_json: bool) -> None:
     """Run the projector's command; it says itself what is wrong, its exit code is ours."""
     done = subprocess.run(  # noqa: S603 - our own module
-        [*module_command("services.projector"), command], env=importable(_servers(home)), check=False
+        [*module_command("services.projector"), command, *(["--json"] if as_json else [])],
+        env=importable(_servers(home)),
+        check=False,
     )
     if done.returncode:
         sys.exit(done.returncode)

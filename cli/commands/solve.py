@@ -16,10 +16,10 @@ import click
 import msgspec
 from rich.panel import Panel
 
-from cli.commands.options import Duration
+from cli.commands.options import Duration, ndjson_option
 from cli.competitions import competition_of, public_of
 from cli.embedded.parts import ROOT
-from cli.screen import Screen
+from cli.screen import Screen, print_events
 from cli.spoken import end_of, event_of
 from cli.views import facts_table, score_words
 from events import catalogue as ev
@@ -161,7 +161,8 @@ class LocalAttempt:
     type=click.Path(file_okay=False, path_type=Path),
     help="Where results go.  [default: ./podium-NAME]",
 )
-def solve(folder: Path, budget: int, dollars: float, output: Path | None) -> None:
+@ndjson_option
+def solve(folder: Path, budget: int, dollars: float, output: Path | None, *, as_json: bool) -> None:
     """Solve a folder's competition here and now: no stack, no retries, nothing kept but the results.
 
     FOLDER holds train, test and a sample submission, as for `podium run`.
@@ -173,20 +174,23 @@ def solve(folder: Path, budget: int, dollars: float, output: Path | None) -> Non
     target.mkdir(parents=True, exist_ok=True)
     asyncio.run(
         _solve(
-            Request(competition=slug, data_dir=public, output_dir=target, budget_s=budget, dollars=dollars)
+            Request(competition=slug, data_dir=public, output_dir=target, budget_s=budget, dollars=dollars),
+            as_json=as_json,
         )
     )
 
 
-async def _solve(request: Request) -> None:
+async def _solve(request: Request, *, as_json: bool) -> None:
     attempt, screen = LocalAttempt(request), Screen()
     async with aclosing(attempt.records()) as records:
-        await screen.watch(records)
+        await (print_events(records) if as_json else screen.watch(records))
     if not isinstance(attempt.last, progress.Succeeded):
         words = (
             attempt.last.message if isinstance(attempt.last, progress.Failed) else "The agent fell silent."
         )
         raise PodiumError(words, hint=f"{request.output_dir / _LOG} has the details.")
+    if as_json:
+        return
     score = f"{attempt.last.metric} {score_words(attempt.last.score, attempt.last.fold_scores)}"
     facts = [("score", score), ("made by", attempt.summary)]
     facts += [(name, str(request.output_dir / name)) for name in attempt.last.artifacts]

@@ -48,12 +48,14 @@ def main() -> None:
     parser.add_argument(
         "command", nargs="?", choices=commands.COMMANDS, help="without: project until stopped"
     )
-    command = parser.parse_args().command
+    parser.add_argument("--json", action="store_true", help="print what came of the command as JSON")
+    arguments = parser.parse_args()
+    command = arguments.command
     logs.configure("projector")
     try:
         settings = read(Environment(os.environ))
         if command is not None:
-            sys.exit(asyncio.run(commands.run(command, settings)))
+            sys.exit(asyncio.run(commands.run(command, settings, as_json=arguments.json)))
         tracing.configure("projector", Environment(os.environ))
         asyncio.run(serve(settings))
     except SettingError as error:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 import asyncpg
+import msgspec
 
 from events.dead_letters import DeadLetters, ensure_dead_letters
 from events.jetstream import JetStreamLog, ensure_stream
@@ -33,8 +35,10 @@ class CommandError(Exception):
     """It could not be done; the message is one line for an operator."""
 
 
-async def run(command: str, settings: Settings) -> int:
-    """Do it and print what came of it; the exit code: 1 where rows and log do not agree.
+async def run(command: str, settings: Settings, *, as_json: bool = False) -> int:
+    """Do it and print what came of it, in words or as one JSON document.
+
+    The exit code: 1 where rows and log do not agree.
 
     Raises:
         CommandError: a server does not answer, or somebody else is at it.
@@ -44,11 +48,12 @@ async def run(command: str, settings: Settings) -> int:
     try:
         log, letters = JetStreamLog(connection, source="podium/projector"), DeadLetters(connection)
         if command == "status":
-            return await _status(log, letters, settings)
+            return await _status(log, letters, settings, as_json=as_json)
         # An operator's command may be the first thing that is run on a new server.
         await ensure_stream(connection.jetstream(), replicas=settings.nats_replicas)
         await ensure_dead_letters(connection.jetstream(), replicas=settings.nats_replicas)
-        return await (_verify if command == "verify" else _rebuild)(log, letters, settings)
+        work = _verify if command == "verify" else _rebuild
+        return await work(log, letters, settings, as_json=as_json)
     except LogReplacedError as error:
         raise CommandError(f"{error}. {REMEDY}") from error
     except (UnavailableError, BusyError) as error:
@@ -67,14 +72,18 @@ async def _connection(settings: Settings) -> Client:
         raise CommandError(f"NATS does not answer within {_REACH_S:g} s") from error
 
 
-async def _status(log: JetStreamLog, letters: DeadLetters, settings: Settings) -> int:
+async def _status(log: JetStreamLog, letters: DeadLetters, settings: Settings, *, as_json: bool) -> int:
     found = await status(log, letters, database_url=settings.database_url)
-    _say(*lines(found))
+    _say(*([_json(found)] if as_json else lines(found)))
     return 1 if found.trouble else 0
 
 
-async def _verify(log: JetStreamLog, letters: DeadLetters, settings: Settings) -> int:
-    verdict = await verify(log, letters, database_url=settings.database_url, tell=Progress())
+async def _verify(log: JetStreamLog, letters: DeadLetters, settings: Settings, *, as_json: bool) -> int:
+    progress = Progress(sys.stderr if as_json else sys.stdout)
+    verdict = await verify(log, letters, database_url=settings.database_url, tell=progress)
+    if as_json:
+        _say(_json(verdict))
+        return 1 if verdict.different else 0
     _say(*verdict.shown)
     if verdict.different > len(verdict.shown):
         _say(f"and {verdict.different - len(verdict.shown):,} more")
@@ -82,16 +91,18 @@ async def _verify(log: JetStreamLog, letters: DeadLetters, settings: Settings) -
     return 1 if verdict.different else 0
 
 
-async def _rebuild(log: JetStreamLog, letters: DeadLetters, settings: Settings) -> int:
-    at = await rebuild(log, letters, database_url=settings.database_url, tell=Progress())
-    _say(f"the rows are new, folded up to {at:,}")
+async def _rebuild(log: JetStreamLog, letters: DeadLetters, settings: Settings, *, as_json: bool) -> int:
+    progress = Progress(sys.stderr if as_json else sys.stdout)
+    at = await rebuild(log, letters, database_url=settings.database_url, tell=progress)
+    _say(_json({"sequence": at}) if as_json else f"the rows are new, folded up to {at:,}")
     return 0
 
 
 class Progress:
     """Says how far a fold is, once a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
         self._told_at = 0.0
 
     def __call__(self, at: int, of: int) -> None:
@@ -99,9 +110,13 @@ class Progress:
         now = time.monotonic()
         if now - self._told_at >= _TELL_EVERY_S or at >= of:
             self._told_at = now
-            _say(f"folded {at:,} of {of:,} events ({at / of:.0%})")
+            _say(f"folded {at:,} of {of:,} events ({at / of:.0%})", to=self._output)
 
 
-def _say(*told: str) -> None:
+def _json(data: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
+
+
+def _say(*told: str, to: TextIO | None = None) -> None:
     for line in told:
-        print(line, flush=True)  # noqa: T201 - this is what the command was run for
+        print(line, file=to, flush=True)

@@ -171,6 +171,17 @@ def test_the_examples_follow_all_events_and_go_on_where_they_were(stack: Stack, 
             example.end()
 
 
+def test_the_example_that_solves_keeps_the_submission(stack: Stack, tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / "python" / "solve.py"), f"local:{SLUG}", str(tmp_path)]
+    environment = {**os.environ, "PODIUM_URL": stack.url, "PYTHONPATH": str(ROOT)}
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert [line.split()[1] for line in told.splitlines()[:2]] == ["JobRequested", "AttemptScheduled"]
+    assert told.splitlines()[-2].endswith("JobSucceeded")
+    (job,) = stack.http.get("/jobs", params={"tag": "example"}).json()["jobs"]
+    kept = stack.http.get(f"/jobs/{job['job_id']}/files/submission.csv")
+    assert (tmp_path / "submission.csv").read_bytes() == kept.content
+
+
 def test_a_job_is_one_trace_through_all_services(stack: Stack, collector: Collector) -> None:
     job_id = run_job(stack)
     trace = job_id.replace("-", "")

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from cli.doctor import Engine, Facts, Server, examine, is_sound
 from cli.embedded.servers import free_port
 from cli.kept_in import KeptIn
-from tests.unit.cli.test_main import podium
+from tests.unit.cli.command import podium
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,6 +132,7 @@ def test_the_command_ends_with_one_where_a_server_is_gone_and_tells_no_secret(tm
         "Redis": "lacking",
     }
     assert f"127.0.0.1:{port}" in found["NATS"]["found"]
+    assert "Connect call failed" in found["NATS"]["found"]
     assert (found["KAGGLE_KEY"]["found"], found["KAGGLE_USERNAME"]["state"]) == ("set", "broken")
     shown = [line.partition(" | ")[0] for line in plain.stdout.splitlines()]
     assert [line[:17].rstrip() for line in shown] == list(found)

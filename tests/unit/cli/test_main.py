@@ -9,23 +9,9 @@ from pathlib import Path
 import pytest
 
 from cli.embedded.servers import free_port
+from tests.unit.cli.command import podium
 
 ROOT = Path(__file__).parents[3]
-
-
-def podium(
-    *words: str, home: Path, url: str = "", more: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PODIUM_HOME": str(home), "PODIUM_URL": url, "PYTHONPATH": str(ROOT)}
-    environment |= more or {}
-    return subprocess.run(
-        [sys.executable, "-m", "cli", *words],
-        env=environment,
-        cwd=home,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize(
@@ -56,12 +42,27 @@ def test_a_gateway_that_does_not_answer_is_named(tmp_path: Path):
 
 def test_the_version_is_the_projects(tmp_path: Path):
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert podium("--version", home=tmp_path).stdout == f"podium {version}\n"
+    command = [sys.executable, "-m", "cli", "--version"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    told = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told.stdout == f"podium {version}\n"
 
 
-def test_a_shell_can_complete_commands(tmp_path: Path):
-    asked = {"_PODIUM_COMPLETE": "bash_complete", "COMP_WORDS": "podium re", "COMP_CWORD": "1"}
-    assert podium(home=tmp_path, more=asked).stdout == "plain,replay\n"
+@pytest.mark.parametrize(
+    ("shell", "words", "told"),
+    [
+        ("bash", "podium re", "plain,replay\n"),
+        ("zsh", "podium re", "plain\nreplay\n"),
+        ("fish", "podium re", "plain,replay\tShow"),
+        ("bash", "podium jobs --sea", "plain,--search\n"),
+        ("bash", "podium jobs --status canc", "plain,cancelled\n"),
+    ],
+)
+def test_a_shell_can_complete_what_is_typed(tmp_path: Path, shell: str, words: str, told: str):
+    last = words.rpartition(" ")[2]
+    place = last if shell == "fish" else str(len(words.split()) - 1)
+    asked = {"_PODIUM_COMPLETE": f"{shell}_complete", "COMP_WORDS": words, "COMP_CWORD": place}
+    assert told in podium(home=tmp_path, more=asked).stdout
 
 
 def test_alone_it_tells_what_to_type(tmp_path: Path):

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from events.catalogue import JobCancelRequested, JobRequested
 from events.lines import told_line
+from tests.unit.cli.command import podium
 from tests.unit.cli.history import HISTORY, JOB
-from tests.unit.cli.test_main import podium
 
 if TYPE_CHECKING:
     from pathlib import Path

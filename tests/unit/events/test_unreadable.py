@@ -10,7 +10,7 @@ from events.job import fold
 from events.live import LiveJobs
 from events.recorded import Recorded, Unreadable
 from events.stored import read
-from podium.client import recorded as told
+from podium.frames import recorded as told
 from podium.sse import Parser
 from services.gateway.sse import CUT_OFF, frame
 from tests.history import START, recorded, requested

@@ -11,9 +11,12 @@ import pytest
 from events.job import fold
 from podium.client import Client
 from podium.errors import PodiumError, StackError, UsageError
+from services.gateway.log_frames import END, place_of
+from services.gateway.log_frames import frame as log_frame
 from services.gateway.sse import PING, frame
 from services.gateway.view import ArtifactView, JobView, view_of
-from tests.unit.cli.history import HISTORY, JOB
+from services.log_line import LogLine
+from tests.unit.cli.history import BEGAN_AT, HISTORY, JOB
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,6 +56,28 @@ async def test_events_come_once_and_in_order_over_lost_connections():
     async with Client("http://test", transport=gateway, come_back_s=0) as client:
         assert [record async for record in client.events(JOB)] == HISTORY
     assert gateway.asked == [None, "50", "100"]
+
+
+@pytest.mark.parametrize("ends_with_204", [False, True])
+async def test_log_lines_come_once_over_lost_connections(*, ends_with_204: bool) -> None:
+    lines = [
+        LogLine(attempt=1, number=number, time=BEGAN_AT, stream="stdout", text=str(number))
+        for number in range(1, 6)
+    ]
+    asked: list[str | None] = []
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        last = request.headers.get("Last-Event-ID")
+        asked.append(last)
+        rest = [one for one in lines if one.place > place_of(last)]
+        if not rest and ends_with_204:
+            return httpx.Response(204)
+        end = b"" if rest else END
+        return httpx.Response(200, stream=Breaking(PING + b"".join(map(log_frame, rest[:2])) + end))
+
+    async with Client("http://test", transport=httpx.MockTransport(serve), come_back_s=0) as client:
+        assert [line async for line in client.log_lines(JOB)] == lines
+    assert asked == [None, "1.2", "1.4", "1.5"]
 
 
 async def test_a_gateway_that_is_away_at_the_start_is_an_error():

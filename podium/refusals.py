@@ -1,0 +1,47 @@
+"""What a gateway that does not answer, or refuses, means for whoever asked; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from podium.errors import PodiumError, StackError, UsageError
+
+if TYPE_CHECKING:
+    import httpx
+
+_REFUSED: Final = frozenset({400, 403, 404, 409, 413, 415, 422})
+_NO_KEY: Final = 401
+_TOO_MANY: Final = 429
+
+
+class _Problem(msgspec.Struct, frozen=True, kw_only=True):
+    detail: str = ""
+
+
+def unreachable(url: str, error: httpx.TransportError) -> StackError:
+    """No connection, or one that was lost."""
+    words = str(error) or type(error).__name__
+    return StackError(
+        f"The gateway at {url} does not answer ({words}).",
+        hint="Start a stack with `podium up`, or set PODIUM_URL to the address of one.",
+    )
+
+
+def refusal(answer: httpx.Response) -> PodiumError:
+    """An answer that is none, in the gateway's own words; its body has been read."""
+    try:
+        problem = msgspec.json.decode(answer.content, type=_Problem)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        problem = _Problem()
+    words = problem.detail or answer.reason_phrase
+    if answer.status_code == _NO_KEY:
+        hint = "Set PODIUM_API_KEY; `podium keys create`, beside the gateway's NATS, makes a key."
+        return UsageError(f"The gateway refused: {words}", hint=hint)
+    if answer.status_code in _REFUSED:
+        return UsageError(f"The gateway refused: {words}")
+    if answer.status_code == _TOO_MANY:
+        wait = answer.headers.get("Retry-After", "a few")
+        return PodiumError("The gateway takes no more requests now.", hint=f"Try again in {wait} seconds.")
+    return StackError(f"The gateway cannot serve now: {words}", hint="Try again in a moment.")
