@@ -89,18 +89,23 @@ class Client:
         time_limit_s: int | None = None,
         priority: Priority | None = None,
         tags: Sequence[str] = (),
+        dollars_max: float | None = None,
+        submit: bool = False,
         webhook_url: str | None = None,
         key: str | None = None,
     ) -> str:
         """Ask for a competition to be solved; the job's id.
 
-        With a `key`, the same request sent again is the same job; `webhook_url` is told how it ends.
+        `dollars_max` is what calls to a language model may cost; with `submit` the answer goes to Kaggle;
+        `webhook_url` is told how the job ends.  With a `key`, the same request sent again is the same job.
         """
         asked = {
             "budget_s": budget_s,
             "time_limit_s": time_limit_s,
             "priority": priority,
             "tags": list(tags) or None,
+            "dollars_max": dollars_max,
+            "submit": submit or None,
             "webhook_url": webhook_url,
         }
         body = {"kaggle_url": kaggle_url, **_wanted(asked)}

@@ -34,7 +34,13 @@ class JobFailedError(PodiumError):
     "--priority", type=click.Choice(get_args(Priority)), help="Who starts first.  [default: normal]"
 )
 @click.option("--tag", "tags", multiple=True, help="A word to find the job by; may be given ten times.")
-@click.option("--webhook", help="An address that is told how the job ends; see docs/webhooks.md.")
+@click.option(
+    "--dollars", type=click.FloatRange(min=0.0), help="What calls to a model may cost, all attempts."
+)
+@click.option("--submit", is_flag=True, help="Submit the answer to Kaggle.")
+@click.option(
+    "--webhook", metavar="URL", help="An address that is told how the job ends; see docs/webhooks.md."
+)
 @click.option("--key", help="Sent again with the same key, it is the same job.")
 @click.option("--watch/--no-watch", default=True, help="Follow the job to its end.  [default: watch]")
 @ndjson_option
@@ -46,6 +52,8 @@ def run(
     time_limit: int | None,
     priority: Priority | None,
     tags: tuple[str, ...],
+    dollars: float | None,
+    submit: bool,
     webhook: str | None,
     key: str | None,
     watch: bool,
@@ -59,6 +67,7 @@ def run(
       podium run https://www.kaggle.com/competitions/titanic
       podium run local:titanic-passenger-survival --budget 5m
       podium run ./my-competition --no-watch
+      podium run https://www.kaggle.com/competitions/titanic --dollars 0.25 --submit
     With --json: a line for each event; with --no-watch too, the new job as one document.
     """  # noqa: D301 - \b is how click is told to keep lines
 
@@ -71,6 +80,8 @@ def run(
                 time_limit_s=time_limit,
                 priority=priority,
                 tags=tags,
+                dollars_max=dollars,
+                submit=submit,
                 webhook_url=webhook,
                 key=key,
             )

@@ -115,12 +115,22 @@ def test_what_is_wanted_is_asked_for(tmp_path: Path, gateway: str) -> None:
     podium("status", JOB, "--at", "7", home=tmp_path, url=gateway)
     podium("jobs", "--since", "2026-01-31", "--until", "2026-02-01T00:00+01:00", "--before", JOB,
            home=tmp_path, url=gateway)  # fmt: skip
-    podium("run", "local:bikes", "--no-watch", "--webhook", "https://a.example/", home=tmp_path, url=gateway)
+    more = ("--webhook", "https://a.example/", "--dollars", "0.25", "--submit")
+    podium("run", "local:bikes", "--no-watch", *more, home=tmp_path, url=gateway)
     since, until = "2026-01-31T00%3A00%3A00%2B00%3A00", "2026-02-01T00%3A00%3A00%2B01%3A00"
     assert Gateway.asked == [
         ("GET", f"/status/{JOB}?at=7", None),
         ("GET", f"/jobs?limit=20&before={JOB}&since={since}&until={until}", None),
-        ("POST", "/run", {"kaggle_url": "local:bikes", "webhook_url": "https://a.example/"}),
+        (
+            "POST",
+            "/run",
+            {
+                "kaggle_url": "local:bikes",
+                "dollars_max": 0.25,
+                "submit": True,
+                "webhook_url": "https://a.example/",
+            },
+        ),
     ]
 
 
