@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cli.durations import show_duration
-from cli.views import score_words
+from cli.views import disk_words, score_words
 from events import catalogue as ev
 from events.recorded import Unreadable
 
@@ -86,6 +86,8 @@ def result_lines(view: JobView, *, gateway_url: str) -> list[str]:
         lines.append(f"stage {view.stage}")
     if view.score is not None:
         lines.append(f"score {view.metric} {score_words(view.score, view.fold_scores)}")
+    if disk := disk_words(view):
+        lines.append(f"disk {disk}")
     if view.error is not None:
         lines.append(f"error {view.error.reason}: {view.error.message}")
     return lines + [f"file {gateway_url}{artifact.url}" for artifact in view.artifacts]

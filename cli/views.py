@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
+from rich.filesize import decimal
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -112,9 +113,17 @@ def _result(view: JobView, gateway_url: str) -> RenderableType:
         table.add_row("made by", Text(training.message, overflow="fold"))
     if view.dollars:
         table.add_row("model calls", f"${view.dollars:.2f}")
+    if disk := disk_words(view):
+        table.add_row("disk", disk)
     for artifact in view.artifacts:
         table.add_row(artifact.name, Text(f"{gateway_url}{artifact.url}", overflow="fold"))
     return table
+
+
+def disk_words(view: JobView) -> str | None:
+    """What the job's largest attempt took on its executor's disk, None where nobody looked."""
+    peaks = [one.disk_bytes_peak for one in view.attempts if one.disk_bytes_peak is not None]
+    return f"{decimal(max(peaks))} at most" if peaks else None
 
 
 def facts_table(facts: Sequence[tuple[str, str]]) -> Table:

@@ -159,6 +159,7 @@ class AttemptSucceeded(_Event, frozen=True, kw_only=True):
     """A valid submission lies in the object store.  Written by the executor.
 
     `score` and `fold_scores` are the competition's metric over out-of-fold predictions.
+    `disk_bytes_peak` is the most that the attempt's files were seen to take on the disk, null: nobody looked.
     """
 
     attempt: int
@@ -168,19 +169,21 @@ class AttemptSucceeded(_Event, frozen=True, kw_only=True):
     score: float
     fold_scores: tuple[float, ...]
     artifacts: tuple[Artifact, ...]
+    disk_bytes_peak: int | None = None
 
 
 class AttemptFailed(_Event, frozen=True, kw_only=True):
     """The attempt ended without a submission.  Written by the executor.
 
     `reason` is a short stable code, `message` is for a person; `retryable` says whether the same work
-    could fare better later.
+    could fare better later.  `disk_bytes_peak` is as in `AttemptSucceeded`.
     """
 
     attempt: int
     reason: str
     message: str
     retryable: bool
+    disk_bytes_peak: int | None = None
 
 
 class AttemptLost(_Event, frozen=True, kw_only=True):

@@ -93,6 +93,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     llm_calls: int = 0
     dollars: float = 0.0
     submission: Submission | None = None
+    disk_bytes_peak: int | None = None
     result: Result | None = None
     failure: Failure | None = None
 
@@ -272,10 +273,12 @@ def _evolve_attempt(attempt: Attempt, event: _AttemptEvent, at: datetime) -> Att
             )
             return replace(attempt, submission=submission)
         case ev.AttemptSucceeded():
-            return replace(attempt, status="succeeded", ended_at=at, result=_result_of(event))
+            ended = replace(attempt, ended_at=at, disk_bytes_peak=event.disk_bytes_peak)
+            return replace(ended, status="succeeded", result=_result_of(event))
         case ev.AttemptFailed():
             failure = Failure(reason=event.reason, message=event.message, retryable=event.retryable)
-            return replace(attempt, status="failed", ended_at=at, failure=failure)
+            ended = replace(attempt, ended_at=at, disk_bytes_peak=event.disk_bytes_peak)
+            return replace(ended, status="failed", failure=failure)
         case ev.AttemptLost():
             message = f"Executor {event.executor} was silent for {event.silent_s:.0f} s."
             failure = Failure(reason="executor_lost", message=message, retryable=True)

@@ -12,8 +12,9 @@ from events.catalogue import AttemptFailed, AttemptSucceeded
 from events.job import Failure
 from events.progress import NONCE_VARIABLE, Succeeded
 from services.executor.collection import collect
-from services.executor.disk import until_full
+from services.executor.disk import DiskUse
 from services.executor.outcome import Ending, cancelled, conclude
+from services.executor.removal import removed
 from services.executor.runtime import Adopted, SandboxError
 from services.executor.writer import FencedError
 
@@ -70,6 +71,7 @@ class AttemptRun:
         self._stopped = asyncio.Event()
         self._fenced = False
         self._cause: Cause | None = None
+        self._disk = DiskUse()
 
     def stop(self, cause: Cause) -> None:
         """Ask for the end of the sandbox; the first cause counts."""
@@ -105,12 +107,13 @@ class AttemptRun:
         sandbox, nonce = await self._begin(self._what)
         try:
             ended = await self._watch(sandbox, nonce)
+            await self._disk.last_look(sandbox)
             if isinstance(ended, Succeeded):
                 await self._succeed(sandbox, ended)
             else:
                 await self._fail(ended)
         finally:
-            await asyncio.shield(_removed(sandbox))
+            await asyncio.shield(removed(sandbox))
 
     async def _begin(self, what: SandboxSpec | Adopted) -> tuple[Sandbox, str]:
         """The sandbox to listen to, and the nonce that its agent speaks with."""
@@ -177,10 +180,9 @@ class AttemptRun:
         return await sandbox.wait()
 
     async def _guard(self, sandbox: Sandbox) -> None:
-        if self._runtime.facts.disk_bound == "kernel":
-            return
-        await until_full(sandbox, bytes_max=self._disk_bytes_max)
-        self.stop("disk_full")
+        await self._disk.until_full(sandbox, bytes_max=self._disk_bytes_max)
+        if self._runtime.facts.disk_bound == "measured":
+            self.stop("disk_full")
 
     def _linger(self) -> None:
         self.stop("lingering")
@@ -212,6 +214,7 @@ class AttemptRun:
             score=said.score,
             fold_scores=said.fold_scores,
             artifacts=artifacts,
+            disk_bytes_peak=self._disk.peak_bytes,
         )
         if not await self._writer.append(event, unless_cancelled=True):
             await self._fail(cancelled())
@@ -227,6 +230,7 @@ class AttemptRun:
                 reason=failure.reason,
                 message=message,
                 retryable=failure.retryable,
+                disk_bytes_peak=self._disk.peak_bytes,
             )
         )
         _log.warning(
@@ -236,14 +240,6 @@ class AttemptRun:
             retryable=failure.retryable,
             log_lines=self._hearing.lines,
         )
-
-
-async def _removed(sandbox: Sandbox) -> None:
-    """Remove what is left; what cannot be removed now is found by the executor's next start."""
-    try:
-        await sandbox.remove()
-    except SandboxError as error:
-        _log.warning("sandbox_not_removed", reason=str(error))
 
 
 async def _cancelled(*tasks: asyncio.Task[Exit] | asyncio.Task[None] | asyncio.Task[bool]) -> None:

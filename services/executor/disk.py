@@ -1,7 +1,8 @@
 """How much of the host's disk an attempt's output folder takes, and when that is too much.
 
-For a host whose kernel bounds no volume (`services.quota`): there the folder is measured while the attempt
-runs, on the disk where that is this machine's, and else by the Engine.  One that writes B bytes a second
+The folder is measured while the attempt runs, on the disk where that is this machine's, and else by the
+Engine: for the record, and to end the attempt where the host's kernel bounds no volume (`services.quota`).
+There one that writes B bytes a second
 leaves at most B * (CHECK_S + the time of two looks and of a kill) more than it may; and no single file of it
 is ever larger than allowed, which is the kernel's to see to.  What a process holds open and has deleted is in
 no folder, and is not seen.
@@ -28,28 +29,49 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES: Final = 512
 CHECK_S: Final = 1.0
+LAST_LOOK_S: Final = 5.0
+"""How long the end of an attempt waits to know what it has left."""
 
 _log = structlog.get_logger(__name__)
 
 
-async def until_full(sandbox: Sandbox, *, bytes_max: int) -> None:
-    """Look again and again; returns once there is more in the output folder than there may be."""
-    clock = asyncio.get_running_loop().time
-    look_s = 0.0
-    while True:
-        # As long as it takes it pauses: looking must not become the host's work.
-        await asyncio.sleep(max(CHECK_S, look_s))
-        began_s = clock()
+class DiskUse:
+    """What one attempt's output folder takes; `peak_bytes` is the most that was seen, None before a look."""
+
+    def __init__(self) -> None:
+        self.peak_bytes: int | None = None
+
+    async def until_full(self, sandbox: Sandbox, *, bytes_max: int) -> None:
+        """Look again and again; returns once there is more in the output folder than there may be."""
+        clock = asyncio.get_running_loop().time
+        look_s = 0.0
+        while True:
+            # As long as it takes it pauses: looking must not become the host's work.
+            await asyncio.sleep(max(CHECK_S, look_s))
+            began_s = clock()
+            used = await self._look(sandbox)
+            look_s = clock() - began_s
+            if used is not None and used > bytes_max:
+                _log.warning("disk_full", used_bytes=used, bytes_max=bytes_max)
+                return
+
+    async def last_look(self, sandbox: Sandbox) -> None:
+        """Look once more, before the sandbox is removed; where no answer comes in time it stays at that."""
+        try:
+            async with asyncio.timeout(LAST_LOOK_S):
+                await self._look(sandbox)
+        except TimeoutError:
+            _log.warning("disk_not_measured", reason=f"no answer in {LAST_LOOK_S:.0f} s")
+
+    async def _look(self, sandbox: Sandbox) -> int | None:
         try:
             used = await sandbox.used_bytes()
         except SandboxError as error:
             _log.warning("disk_not_measured", reason=str(error))
-            continue
-        finally:
-            look_s = clock() - began_s
-        if used is not None and used > bytes_max:
-            _log.warning("disk_full", used_bytes=used, bytes_max=bytes_max)
-            return
+            return None
+        if used is not None:
+            self.peak_bytes = max(used, self.peak_bytes or 0)
+        return used
 
 
 class VolumeSizes:

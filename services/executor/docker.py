@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-import structlog
+import aiohttp
 
 from services.executor.container import (
     LABEL_ATTEMPT,
@@ -20,6 +20,7 @@ from services.executor.container import (
 )
 from services.executor.disk import VolumeSizes, all_volumes
 from services.executor.docker_sandbox import DockerSandbox, engine
+from services.executor.removal import removed
 from services.executor.runtime import SandboxError
 from services.executor.settings import DISK_BYTES_MAX
 
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from services.executor.egress_gates import Gates
     from services.executor.runtime import Facts, SandboxSpec
 
-_log = structlog.get_logger(__name__)
+_PING: Final = aiohttp.ClientTimeout(total=2.0)
+"""Meanwhile the executor reads no news of its log, a cancel for one."""
 
 
 class DockerRuntime:
@@ -66,6 +68,15 @@ class DockerRuntime:
         """See `Runtime.facts`."""
         return self._facts
 
+    async def ping(self) -> None:
+        """See `Runtime.ping`."""
+        url = f"{self._docker.docker_host}/_ping"
+        async with (
+            engine("docker_unavailable", "The Docker daemon is not well"),
+            self._docker.session.get(url, timeout=_PING) as answer,
+        ):
+            answer.raise_for_status()
+
     async def start(self, spec: SandboxSpec) -> DockerSandbox:
         """See `Runtime.start`."""
         name = name_of(spec)
@@ -89,7 +100,7 @@ class DockerRuntime:
                 container = await self._docker.containers.create(config, name=name)
                 await container.start()
         except SandboxError as error:
-            await asyncio.shield(_removed_after_failure(sandbox))
+            await asyncio.shield(removed(sandbox))
             raise self._explained(error) from error
         return sandbox
 
@@ -123,10 +134,3 @@ class DockerRuntime:
             "or name another one in PODIUM_AGENT_IMAGE."
         )
         return SandboxError("image_missing", message, retryable=False)
-
-
-async def _removed_after_failure(sandbox: DockerSandbox) -> None:
-    try:
-        await sandbox.remove()
-    except SandboxError as error:
-        _log.warning("sandbox_not_removed", reason=str(error))

@@ -15,6 +15,8 @@ from services.executor.adoption import is_left_over, last_heard, runs_here, time
 from services.executor.attempt import AttemptRun
 from services.executor.hearing import Heard, Hearing
 from services.executor.outcome import restarted
+from services.executor.readiness import Readiness
+from services.executor.removal import removed
 from services.executor.runtime import SandboxError
 from services.executor.specification import budget_s_of, limit_s_of, specify
 from services.executor.writer import AttemptWriter, FencedError
@@ -61,6 +63,7 @@ class Executor:
     ) -> None:
         self._events = log
         self._runtime = runtime
+        self._readiness = Readiness(runtime)
         self._store = store
         self._settings = settings
         self._lines = lines
@@ -176,7 +179,7 @@ class Executor:
             there += 1
             if is_left_over(await self._events.read_job(job_id), number, self._settings.executor):
                 _log.warning("sandbox_left_over", job_id=job_id, attempt=number)
-                there -= await _removed(remains)
+                there -= await removed(remains)
         self.left_over = there
         self._swept = True
 
@@ -212,6 +215,8 @@ class Executor:
             if current is None or current.status != "scheduled" or job.cancel_requested:
                 continue
             if (job.job_id, current.number) not in self._runs:
+                if not await self._readiness.can_start():
+                    return
                 await self._claim(job, current.number)
 
     async def _claim(self, job: Job, number: int) -> None:
@@ -296,13 +301,3 @@ def _is_over(job: Job, number: int) -> bool:
     """Somebody else has ended the attempt."""
     current = job.current
     return job.has_ended or current is None or current.number != number or current.status == "lost"
-
-
-async def _removed(remains: Remains) -> bool:
-    """Remove a sandbox; one that cannot be removed now is found by the next sweep."""
-    try:
-        await remains.remove()
-    except SandboxError as error:
-        _log.warning("sandbox_not_removed", reason=str(error))
-        return False
-    return True

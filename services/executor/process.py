@@ -85,6 +85,9 @@ class ProcessRuntime:
         """See `Runtime.facts`."""
         return self._facts
 
+    async def ping(self) -> None:
+        """See `Runtime.ping`: there is nobody to ask."""
+
     async def start(self, spec: SandboxSpec) -> ProcessSandbox:
         """See `Runtime.start`."""
         folder = self._attempts / spec.job_id / str(spec.attempt)

@@ -179,6 +179,14 @@ class Runtime(Protocol):
         """What every sandbox gets."""
         ...
 
+    async def ping(self) -> None:
+        """Nothing, where a sandbox could be started now as far as a quick question tells.
+
+        Raises:
+            SandboxError: the runtime does not answer.
+        """
+        ...
+
     async def start(self, spec: SandboxSpec) -> Sandbox:
         """Make a sandbox and start the agent in it.
 

@@ -39,6 +39,7 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
     """One execution of the job; `dollars` is what its calls to a language model cost.
 
     `budget_s` is how long it is to take: what was asked for, or the executor's default.
+    `disk_bytes_peak` is the most that its files were seen to take on the executor's disk, known at its end.
     """
 
     number: int
@@ -52,6 +53,7 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     llm_calls: int
     dollars: float
+    disk_bytes_peak: int | None
     error: ErrorView | None
 
 
@@ -249,5 +251,6 @@ def _attempt_view(attempt: Attempt) -> AttemptView:
         notes=attempt.notes,
         llm_calls=attempt.llm_calls,
         dollars=attempt.dollars,
+        disk_bytes_peak=attempt.disk_bytes_peak,
         error=_error_view(attempt.failure),
     )

@@ -87,7 +87,8 @@ async def test_a_job_that_takes_too_much_memory_time_or_disk_says_which(
         async with asyncio.timeout(20):
             while executor.running:
                 await asyncio.sleep(0.05)
-    reasons = {name: event.reason for name, event in ended.items() if isinstance(event, AttemptFailed)}
+    failed = {name: event for name, event in ended.items() if isinstance(event, AttemptFailed)}
+    reasons = {name: event.reason for name, event in failed.items()}
     assert reasons == {"memory": "out_of_memory", "time": "time_limit", "disk": "disk_full"}
     assert await runtime.find() == []
     started = (await events_of(log, jobs["memory"]))[2]
@@ -95,6 +96,7 @@ async def test_a_job_that_takes_too_much_memory_time_or_disk_says_which(
     assert started.cpus == system["NCPU"]
     assert started.notes == (f"64 CPUs were asked for, the Docker host has {system['NCPU']}",)
     assert started.disk_bound == bound
+    assert (failed["disk"].disk_bytes_peak or 0) > (PIECES_MAX - PIECES_PER_S) * PIECE_BYTES
     assert_bounded(bound, await log.read_job(jobs["disk"]))
 
 

@@ -185,6 +185,10 @@ class Machine:
         """See `Runtime.facts`."""
         return Facts(runtime="simulated", cpus=1.0, memory_bytes=2**30)
 
+    async def ping(self) -> None:
+        """See `Runtime.ping`."""
+        await self.takes(0.01, may_fail=True)
+
     async def start(self, spec: SandboxSpec) -> SimSandbox:
         """See `Runtime.start`."""
         await self.takes(0.3, may_fail=True)

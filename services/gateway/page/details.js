@@ -78,6 +78,7 @@ function attemptRow([attempt, time]) {
   return h("li", {},
     h("div", {}, h("strong", {}, `Attempt ${attempt.number}`), badge(attempt.status), h("span", { class: "time" }, time)),
     attempt.error && h("p", { class: "reason" }, h("code", {}, attempt.error.reason), " ", attempt.error.message),
+    attempt.disk_bytes_peak !== null && h("p", { class: "quiet" }, `${bytes(attempt.disk_bytes_peak)} on the disk at most`),
     attempt.notes.map((note) => h("p", { class: "quiet" }, note)));
 }
 

@@ -75,8 +75,8 @@ const RULES = {
   SubmissionUploaded: ofAttempt("running", (job, { outcome, public_score, message }) =>
     ({ ...job, submission: { outcome, public_score, message } })),
   AttemptSucceeded: ofAttempt("running", succeeded),
-  AttemptFailed: ofAttempt("running", (job, { time, reason, message }) =>
-    changed(job, { status: "failed", ended_at: time, error: { reason, message } })),
+  AttemptFailed: ofAttempt("running", (job, { time, reason, message, disk_bytes_peak = null }) =>
+    changed(job, { status: "failed", ended_at: time, disk_bytes_peak, error: { reason, message } })),
   AttemptLost: ofAttempt("running", (job, { time, executor, silent_s }) =>
     changed(job, { status: "lost", ended_at: time, error: lost(executor, silent_s) })),
 };
@@ -86,7 +86,8 @@ function scheduled(job, { attempt, time }) {
   if (busy || attempt !== job.attempt + 1) return job;
   const fresh = {
     number: attempt, status: "scheduled", scheduled_at: time, started_at: null, ended_at: null,
-    executor: null, runtime: null, budget_s: null, notes: [], llm_calls: 0, dollars: 0, error: null,
+    executor: null, runtime: null, budget_s: null, notes: [], llm_calls: 0, dollars: 0, disk_bytes_peak: null,
+    error: null,
   };
   return {
     ...job, status: "queued", not_before: null, error: null, attempt, stage: null, stages: [], models: [],
@@ -129,11 +130,11 @@ function called(job, record) {
 
 /** The attempt is over, but only the job's success makes its files the job's. */
 function succeeded(job, record) {
-  const { task, metric, maximize, score, fold_scores } = record;
+  const { task, metric, maximize, score, fold_scores, disk_bytes_peak = null } = record;
   const artifacts = record.artifacts.map(({ name, bytes, sha256 }) =>
     ({ name, url: `/jobs/${job.job_id}/files/${quoted(name)}`, bytes, sha256 }));
   const made = { task, metric, maximize, score, fold_scores, artifacts };
-  return { ...changed(job, { status: "succeeded", ended_at: record.time }), made };
+  return { ...changed(job, { status: "succeeded", ended_at: record.time, disk_bytes_peak }), made };
 }
 
 /** As Python's quote(name, safe=""). */

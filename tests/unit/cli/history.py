@@ -23,7 +23,14 @@ _EVENTS: list[ev.Event] = [
         memory_bytes=1,
         notes=("no container",),
     ),
-    ev.AttemptFailed(job_id=JOB, attempt=1, reason="out_of_memory", message="Too big.", retryable=True),
+    ev.AttemptFailed(
+        job_id=JOB,
+        attempt=1,
+        reason="out_of_memory",
+        message="Too big.",
+        retryable=True,
+        disk_bytes_peak=2_500_000,
+    ),
     ev.RetryScheduled(job_id=JOB, attempt=2, not_before=BEGAN_AT + timedelta(seconds=63)),
     ev.AttemptScheduled(job_id=JOB, attempt=2),
     ev.AttemptStarted(job_id=JOB, attempt=2, executor="a", runtime="docker", cpus=2, memory_bytes=1),
@@ -49,6 +56,7 @@ _EVENTS: list[ev.Event] = [
         score=0.4,
         fold_scores=(0.39, 0.41),
         artifacts=(_ARTIFACT,),
+        disk_bytes_peak=1_000_000,
     ),
     ev.JobSucceeded(job_id=JOB, attempt=2),
 ]

@@ -21,8 +21,9 @@ def test_each_event_of_a_job_in_words() -> None:
     assert told[1] == "attempt 1 status scheduled"
     assert told[2].startswith("status queued → running, attempt 1 status scheduled → running")
     assert told[3] == (
-        "attempt 1 status running → failed, attempt 1 failure reason out_of_memory,"
-        " attempt 1 failure message Too big., attempt 1 failure retryable true"
+        "attempt 1 status running → failed, attempt 1 disk_bytes_peak 2500000,"
+        " attempt 1 failure reason out_of_memory, attempt 1 failure message Too big.,"
+        " attempt 1 failure retryable true"
     )
     assert told[4] == "status running → retrying, not_before 2026-01-01T00:01:03Z"
     assert (

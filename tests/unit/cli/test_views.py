@@ -75,4 +75,5 @@ def test_lines_for_pipes_tell_the_same():
     assert told[10] == "   0:10  training: 50% Fold [3] of 5"
     lines = result_lines(view_of(job_after(14)), gateway_url="http://g")
     assert "score rmsle 0.4 (folds 0.39 to 0.41)" in lines
+    assert "disk 2.5 MB at most" in lines
     assert f"file http://g/jobs/{JOB}/files/submission.csv" in lines

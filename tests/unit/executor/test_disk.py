@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.executor import disk
-from services.executor.disk import VolumeSizes, folder_bytes, until_full, volume_sizes
+from services.executor.disk import DiskUse, VolumeSizes, folder_bytes, volume_sizes
 from services.executor.runtime import SandboxError
 
 if TYPE_CHECKING:
@@ -89,12 +89,38 @@ class Growing:
         return look
 
 
+BUSY = SandboxError("not_measured", "a disk usage operation is already running", retryable=True)
+
+
 async def test_it_is_full_at_the_first_look_that_shows_more_than_allowed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(disk, "CHECK_S", 0.0)
-    busy = SandboxError("not_measured", "a disk usage operation is already running", retryable=True)
-    sandbox = Growing(5, busy, None, 10, 11, 99)
+    sandbox = Growing(5, BUSY, None, 10, 11, 99)
     async with asyncio.timeout(5):
-        await until_full(sandbox, bytes_max=10)
+        await DiskUse().until_full(sandbox, bytes_max=10)
     assert sandbox.looks == [99]
+
+
+async def test_the_most_that_was_seen_is_kept_and_a_look_that_failed_is_no_look() -> None:
+    use, sandbox, seen = DiskUse(), Growing(BUSY, None, 7, 9, BUSY, 3), []
+    while sandbox.looks:
+        await use.last_look(sandbox)
+        seen.append(use.peak_bytes)
+    assert seen == [None, None, 7, 9, 9, 9]
+
+
+async def test_an_attempt_s_end_does_not_wait_for_a_look_that_never_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(disk, "LAST_LOOK_S", 0.01)
+
+    class Stuck:
+        async def used_bytes(self) -> int:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    use = DiskUse()
+    async with asyncio.timeout(5):
+        await use.last_look(Stuck())
+    assert use.peak_bytes is None
