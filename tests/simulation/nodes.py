@@ -175,7 +175,13 @@ class ExecutorNode(Node):
         executor = Executor(self.port, self.machine, self._store, settings, clock=self.clock)
         heart = cast("Client", _Heart(self))
         beating = asyncio.create_task(
-            heartbeat.beat(heart, executor=self.name, slots=settings.slots, running=lambda: executor.running)
+            heartbeat.beat(
+                heart,
+                executor=self.name,
+                slots=settings.slots,
+                running=lambda: executor.running,
+                left_over=lambda: executor.left_over,
+            )
         )
         try:
             await executor.run()
