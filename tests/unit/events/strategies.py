@@ -30,6 +30,7 @@ _BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(-(2**53), 2**53),
     str: st.text(max_size=20),
 }
+_BY_TYPE |= {kind | None: st.none() | values for kind, values in _BY_TYPE.items()}
 
 
 def _values(name: str, kind: Any) -> st.SearchStrategy[Any]:
