@@ -25,15 +25,17 @@ _WAITING_MAX: Final = 100
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """One of NATS, Postgres and Redis; `problem` says why it does not answer, "" where it does.
+    """NATS, Postgres, Redis or a gateway; `problem` says why it does not answer, "" where it does.
 
-    `address` is None where nobody says where it is; it never holds a password.
+    `address` is None where nobody says where it is; it never holds a password.  `remedy` is what would mend
+    the problem, where that can be said from what came back.
     """
 
     name: str
     address: str | None
     version: str = ""
     problem: str = ""
+    remedy: str = ""
 
 
 class Engine(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,8 +107,14 @@ _WITHOUT: Final = {
     "NATS": "Nothing is accepted and nothing runs: it holds the log.",
     "Postgres": "Jobs run, but their status cannot be asked for.",
     "Redis": "Each gateway counts by itself how much a client submits.",
+    "gateway": "Jobs can be neither asked for nor looked at from here.",
 }
-_SET_BY: Final = {"NATS": "NATS_URL", "Postgres": "DATABASE_URL", "Redis": "REDIS_URL"}
+_SET_BY: Final = {
+    "NATS": "NATS_URL",
+    "Postgres": "DATABASE_URL",
+    "Redis": "REDIS_URL",
+    "gateway": "PODIUM_URL",
+}
 
 
 def _server(server: Server) -> Finding:
@@ -117,7 +125,9 @@ def _server(server: Server) -> Finding:
         return ok(server.name, f"{server.version} at {server.address}")
     say = lacking if server.name == "Redis" else broken
     found = f"{server.address}: {server.problem}"
-    return say(server.name, found, _WITHOUT[server.name], "Start it, or correct its address.")
+    return say(
+        server.name, found, _WITHOUT[server.name], server.remedy or "Start it, or correct its address."
+    )
 
 
 def _webhooks(waiting: int | None) -> tuple[Finding, ...]:

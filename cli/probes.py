@@ -29,6 +29,8 @@ from cli.doctor import Engine, Server
 from cli.kept_in import KeptIn
 from cli.reaching import reach
 from events.subjects import STREAM, WEBHOOKS
+from podium.client import Client
+from podium.errors import PodiumError
 from services.bubblewrap import bwrap_path
 from services.environment import SettingError
 from services.quota import quota_problem
@@ -36,7 +38,7 @@ from services.quota import quota_problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nats.aio.client import Client
+    from nats.aio.client import Client as NatsClient
 
     from services.environment import Environment
 
@@ -102,6 +104,21 @@ async def redis_server(url: str | None) -> Server:
     except (RedisError, OSError, ValueError) as error:
         return _silent("Redis", url, error)
     return Server(name="Redis", address=_place(url), version=version)
+
+
+async def gateway(url: str | None, api_key: str | None) -> Server:
+    """The gateway at `url`, and whether it lets the holder of this key read."""
+    if url is None:
+        return Server(name="gateway", address=None)
+    try:
+        async with asyncio.timeout(_ANSWER_S), Client(url, api_key=api_key) as client:
+            await client.jobs(limit=1)
+    except PodiumError as error:
+        return Server(name="gateway", address=_place(url), problem=str(error), remedy=error.hint)
+    except TimeoutError as error:
+        return _silent("gateway", url, error)
+    words = "answers" if api_key is None else "answers, and takes the API key,"
+    return Server(name="gateway", address=_place(url), version=words)
 
 
 async def docker_engine(host: str | None, image: str) -> Engine | str:
@@ -178,7 +195,7 @@ def secrets_given(environment: Environment) -> dict[str, bool | str]:
     return given
 
 
-async def _skew_s(client: Client) -> float | None:
+async def _skew_s(client: NatsClient) -> float | None:
     """Our clock minus the server's, at the middle of a question; None where it holds no log of ours."""
     asked_s = time.time()
     answer = await client.request(f"$JS.API.STREAM.INFO.{STREAM}", timeout=_ANSWER_S)
@@ -187,7 +204,7 @@ async def _skew_s(client: Client) -> float | None:
     return None if told.ts is None else (asked_s + answered_s) / 2 - told.ts.timestamp()
 
 
-async def _webhooks_waiting(client: Client) -> int | None:
+async def _webhooks_waiting(client: NatsClient) -> int | None:
     """How many events of the log the deliverer of webhooks has not dealt with."""
     try:
         found = await client.jetstream().consumer_info(STREAM, WEBHOOKS)

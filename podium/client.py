@@ -69,9 +69,12 @@ class Client:
         self.url = url.rstrip("/")
         self._come_back_s = come_back_s
         headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
-        self._http = httpx.AsyncClient(
-            base_url=self.url, timeout=_ANSWER_S, transport=transport, headers=headers
-        )
+        try:
+            self._http = httpx.AsyncClient(
+                base_url=self.url, timeout=_ANSWER_S, transport=transport, headers=headers
+            )
+        except httpx.InvalidURL as error:
+            raise UsageError(f"{url} is no address of a gateway: {error}.") from error
 
     async def __aenter__(self) -> Self:
         return self

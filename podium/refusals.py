@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _REFUSED: Final = frozenset({400, 403, 404, 409, 413, 415, 422})
 _NO_KEY: Final = 401
 _TOO_MANY: Final = 429
+_ACCOUNT: Final = re.compile(r"//[^/]*@")
 
 
 class _Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,10 +23,11 @@ class _Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def unreachable(url: str, error: httpx.TransportError) -> StackError:
-    """No connection, or one that was lost."""
+    """No connection, or one that was lost; names no password that stands in the address."""
+    shown = _ACCOUNT.sub("//", url)
     words = str(error) or type(error).__name__
     return StackError(
-        f"The gateway at {url} does not answer ({words}).",
+        f"The gateway at {shown} does not answer ({words}).",
         hint="Start a stack with `podium up`, or set PODIUM_URL to the address of one.",
     )
 

@@ -15,7 +15,7 @@ from cli import probes
 from cli.commands.options import home_option, json_option
 from cli.doctor import Facts, Runtime, examine, is_sound
 from cli.embedded.image import agent_image
-from cli.places import home_at
+from cli.places import api_key, home_at
 from cli.screen import Screen, print_json
 from podium.errors import UsageError
 from services.environment import Environment, SettingError
@@ -37,7 +37,8 @@ def doctor(*, as_json: bool, home: Path | None) -> None:
     """Look at all that Podium needs, and say how to mend what it lacks.
 
     \b
-    Servers: $NATS_URL, $DATABASE_URL and $REDIS_URL, or those of the stack in --home.
+    Servers: $NATS_URL, $DATABASE_URL and $REDIS_URL, or those of the stack in --home; its gateway, or that
+    of $PODIUM_URL, with $PODIUM_API_KEY.
     Exits with 1 where something needed is broken; what is only lacking costs speed or safety.
     """  # noqa: D301 - \b is how click is told to keep lines
     try:
@@ -79,19 +80,22 @@ def finding_lines(findings: Sequence[Finding]) -> list[str]:
 
 async def _facts(environment: Environment, folder: Path | None) -> Facts:
     home = home_at(folder)
+    stack = home.stack()
+    gateway_url = environment.optional("PODIUM_URL") or (stack.gateway_url if stack else None)
     nats_url, database_url, redis_url = _addresses(environment, home, named=folder is not None)
     image = environment.text("PODIUM_AGENT_IMAGE", agent_image())
-    (nats, skew_s, webhooks_waiting), postgres, redis, engine = await asyncio.gather(
+    (nats, skew_s, webhooks_waiting), postgres, redis, gateway, engine = await asyncio.gather(
         probes.nats_server(nats_url),
         probes.postgres_server(database_url),
         probes.redis_server(redis_url),
+        probes.gateway(gateway_url, api_key()),
         probes.docker_engine(environment.optional("DOCKER_HOST"), image),
     )
     disk_path, disk_free_bytes = probes.disk_free(home.folder)
     return Facts(
         python=sys.version_info[:3],
         runtime=_runtime(environment),
-        servers=(nats, postgres, redis),
+        servers=(nats, postgres, redis, gateway),
         engine=engine,
         kept=probes.kept_in(os.environ, _model_code(environment)),
         disk_path=str(disk_path),

@@ -35,7 +35,9 @@ APART = replace(KEPT, granted=("files", "no-network"), trouble="bwrap: No permis
 GOOD = Facts(
     python=(3, 12, 1),
     runtime="auto",
-    servers=tuple(Server(name=name, address="h:1", version="9") for name in ("NATS", "Postgres", "Redis")),
+    servers=tuple(
+        Server(name=name, address="h:1", version="9") for name in ("NATS", "Postgres", "Redis", "gateway")
+    ),
     engine=ENGINE,
     kept=KEPT,
     disk_path="/d",
@@ -65,7 +67,9 @@ def test_a_machine_that_has_all_is_well() -> None:
         ({"servers": (Server(name="NATS", address="h:1", problem="refused"),)}, {"NATS": "broken"}),
         ({"servers": (Server(name="Postgres", address="h:1", problem="no"),)}, {"Postgres": "broken"}),
         ({"servers": (Server(name="Redis", address="h:1", problem="no"),)}, {"Redis": "lacking"}),
+        ({"servers": (Server(name="gateway", address="h:1", problem="no"),)}, {"gateway": "broken"}),
         ({"servers": (Server(name="NATS", address=None),)}, {"NATS": "lacking"}),
+        ({"servers": (Server(name="gateway", address=None),)}, {"gateway": "lacking"}),
         ({"skew_s": 2.5}, {"clock": "lacking"}),
         ({"webhooks_waiting": 101}, {"webhooks": "lacking"}),
         ({"webhooks_waiting": None}, {}),
@@ -111,6 +115,8 @@ def test_the_command_ends_with_one_where_a_server_is_gone_and_tells_no_secret(tm
     more = {
         "NATS_URL": f"nats://me:canary-of-nats@127.0.0.1:{port}",
         "DATABASE_URL": f"postgresql://me:canary-of-postgres@127.0.0.1:{port}/podium",
+        "PODIUM_URL": f"http://me:canary-of-url@127.0.0.1:{port}",
+        "PODIUM_API_KEY": "canary-of-gateway",
         "REDIS_URL": "redis://:1/canary-of-redis@127.0.0.1/0",
         "KAGGLE_KEY": "canary-of-kaggle",
         "ANTHROPIC_API_KEY": "canary-of-anthropic",
@@ -126,10 +132,11 @@ def test_the_command_ends_with_one_where_a_server_is_gone_and_tells_no_secret(tm
     report = json.loads(told.stdout)
     found = {finding["name"]: finding for finding in report["findings"]}
     assert report["sound"] is False
-    assert {name: found[name]["state"] for name in ("NATS", "Postgres", "Redis")} == {
+    assert {name: found[name]["state"] for name in ("NATS", "Postgres", "Redis", "gateway")} == {
         "NATS": "broken",
         "Postgres": "broken",
         "Redis": "lacking",
+        "gateway": "broken",
     }
     assert f"127.0.0.1:{port}" in found["NATS"]["found"]
     assert "Connect call failed" in found["NATS"]["found"]

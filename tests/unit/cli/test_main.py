@@ -33,6 +33,12 @@ def test_an_error_is_a_line_and_a_hint(tmp_path: Path, words: tuple[str, ...], c
     assert hint.startswith("  hint: ")
 
 
+def test_an_address_that_is_none_is_named(tmp_path: Path):
+    ended = podium("jobs", home=tmp_path, url="http://podium:port")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "http://podium:port is no address of a gateway" in ended.stderr
+
+
 def test_a_gateway_that_does_not_answer_is_named(tmp_path: Path):
     url = f"http://127.0.0.1:{free_port()}"
     ended = podium("jobs", home=tmp_path, url=url)
