@@ -1,6 +1,6 @@
 # `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types format image lock node simulate bench bench-agent bench-gateway screenshots chaos clean
+.PHONY: help demo up test lint types format image lock node simulate fuzz bench bench-agent bench-gateway screenshots chaos clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -72,6 +72,10 @@ chaos: $(VENV)/.dev-ready ## kill and pause every part at random while jobs run,
 STEPS ?= 1000000
 simulate: $(VENV)/.dev-ready ## run the real services on virtual time, with faults: make simulate STEPS=1000000
 	$(BIN)/python -m tests.simulation --steps $(STEPS)
+
+SECONDS ?= 300
+fuzz: $(VENV)/.dev-ready ## ask the gateway whatever its OpenAPI document allows, and not: make fuzz SECONDS=300
+	@$(BIN)/python -m tests.fuzz --seconds "$(SECONDS)"
 
 screenshots: $(VENV)/.dev-ready ## take pictures of the page, into .podium/screenshots
 	@$(BIN)/python -m tests.browser.screenshots

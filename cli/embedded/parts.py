@@ -81,6 +81,7 @@ def service_environment(
     defaults = {
         "PODIUM_HOST": "127.0.0.1",
         "PODIUM_SUBMITS_PER_MINUTE": "0",
+        "PODIUM_READS_PER_MINUTE": "0",
         "PODIUM_AGENT_IMAGE": agent_image(),
     }
     read_only = {} if home.imported() is None else {"PODIUM_READ_ONLY": "1"}

@@ -14,6 +14,7 @@ from services.environment import Environment, SettingError
 from services.gateway import settings
 from services.gateway.app import create_app
 from services.gateway.parts import Parts
+from services.gateway.wire import BoundedProtocol
 from services.running import refuse
 
 if TYPE_CHECKING:
@@ -32,9 +33,13 @@ class GatewayServer(uvicorn.Server):
             host=parts.settings.host,
             port=parts.settings.port,
             loop="uvloop",
+            http=BoundedProtocol,
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=bool(parts.settings.trusted_proxies),
+            forwarded_allow_ips=list(parts.settings.trusted_proxies),
             timeout_graceful_shutdown=_LAST_WORDS_S,
         )
         super().__init__(config)

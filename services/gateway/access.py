@@ -14,7 +14,6 @@ from litestar import Request
 from litestar.di import NamedDependency
 from litestar.enums import ScopeType
 from litestar.middleware.base import DefineMiddleware
-from litestar.middleware.rate_limit import get_remote_address
 
 from services.gateway.caller import ANYONE, Access, Caller, caller_with
 from services.gateway.job_id import parse_job_id
@@ -48,9 +47,10 @@ NO_KEY: Final[list[dict[str, list[str]]]] = [{}]
 """For the OpenAPI document: what an open route asks for."""
 
 
-def limited_as(request: Request[Any, Any, Any]) -> str:
-    """Whose requests are counted together: those with the same API key, else those from the same address."""
-    return caller_of(request).key_id or get_remote_address(request)
+def access_of(scope: Scope) -> Access:
+    """What the route of a request asks for."""
+    access: Access = scope["route_handler"].opt.get(_OPTION, "admin")
+    return access
 
 
 def caller_of(request: Request[Any, Any, Any]) -> Caller:
@@ -91,8 +91,7 @@ class Gate:
         """
         if scope["type"] == ScopeType.HTTP and scope["method"] != "OPTIONS":
             request: Request[Any, Any, Any] = Request(scope)
-            access: Access = scope["route_handler"].opt.get(_OPTION, "admin")
-            scope["auth"] = await self._admitted(request, access)
+            scope["auth"] = await self._admitted(request, access_of(scope))
         await self._app(scope, receive, send)
 
     async def _admitted(self, request: Request[Any, Any, Any], access: Access) -> Caller:

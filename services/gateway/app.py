@@ -9,12 +9,13 @@ from litestar import Litestar
 from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.router import Router
 
 from services.gateway import problems
 from services.gateway.access import OPEN, caller_of, gate
+from services.gateway.methods import Methods
+from services.gateway.openapi import ExactJson
 from services.gateway.request_log import RequestLog
 from services.gateway.routes import (
     board,
@@ -31,11 +32,13 @@ from services.gateway.routes import (
     submit,
     webhooks,
 )
+from services.gateway.throttle import throttle
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from services.gateway.parts import Parts
+    from services.gateway.settings import Settings
 
 _BODY_BYTES_MAX: Final = 64 * 1024
 _VERSION: Final = "1"
@@ -55,7 +58,7 @@ def create_app(parts: Parts) -> Litestar:
 
     app = Litestar(
         route_handlers=[
-            submit.handler(parts.settings.submits_per_minute),
+            submit.run,
             jobs.status,
             jobs.job_list,
             jobs.cancel,
@@ -82,28 +85,28 @@ def create_app(parts: Parts) -> Litestar:
             "parts": Provide(lambda: parts, sync_to_thread=False, use_cache=True),
             "caller": Provide(caller_of, sync_to_thread=False),
         },
-        middleware=[gate(parts)],
-        stores={"rate_limit": parts.counts},
+        middleware=[Methods, gate(parts), throttle(parts)],
         plugins=[problems.plugin()],
         lifespan=[lifespan],
         request_max_body_size=_BODY_BYTES_MAX,
         cors_config=_cors(parts.settings.cors_origins),
         logging_config=None,
-        openapi_config=_openapi(keys_required=parts.settings.keys_required),
+        openapi_config=_openapi(parts.settings),
     )
     # Outside of Litestar's router, so that unknown paths and refused methods pass through it too.
     app.asgi_handler = RequestLog(app.asgi_handler, parts.metrics.answered)
     return app
 
 
-def _openapi(*, keys_required: bool) -> OpenAPIConfig:
+def _openapi(settings: Settings) -> OpenAPIConfig:
+    keys_required = settings.keys_required
     scheme = SecurityScheme(type="http", scheme="bearer", description="An API key, `pk_…`.")
     return OpenAPIConfig(
         title="Podium",
         version=_VERSION,
         description=_DESCRIPTION,
         use_handler_docstrings=True,
-        render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+        render_plugins=[ExactJson(settings)],
         openapi_router=Router(path="/schema", route_handlers=[], opt=OPEN, include_in_schema=False),
         components=Components(security_schemes={"api_key": scheme}) if keys_required else Components(),
         security=[{"api_key": []}] if keys_required else None,
@@ -125,5 +128,13 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
             "If-None-Match",
             "Range",
         ],
-        expose_headers=["Location", "Idempotency-Replayed", "Retry-After", "ETag", "Content-Range"],
+        expose_headers=[
+            "Location",
+            "Idempotency-Replayed",
+            "Retry-After",
+            "ETag",
+            "Content-Range",
+            "RateLimit",
+            "RateLimit-Policy",
+        ],
     )

@@ -14,11 +14,26 @@ URL_CHARS_MAX: Final = 2048
 SLUG_CHARS_MAX: Final = 100
 
 _HOSTS: Final = frozenset({"kaggle.com", "www.kaggle.com"})
+_REST: Final = "(?:/[A-Za-z0-9_-]*)*"
 _PATH: Final = re.compile(r"/(?:c|competitions)/([^/]+)((?:/.*)?)")
 _SLUG: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _PRINTABLE_ASCII: Final = re.compile(r"[!-~]+")
 _LOCAL: Final = "local:"
+_NAME: Final = "[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*"
+_HOST: Final = "".join(f"[{letter.upper()}{letter}]" if letter != "." else r"\." for letter in "kaggle.com")
+_PAGE: Final = (
+    rf"[Hh][Tt][Tt][Pp][Ss]://(?:[Ww]{{3}}\.)?{_HOST}/(?:c|competitions)/{_NAME}{_REST}(?:[?#][!-\[\]-~]*)?"
+)
 _EXAMPLE: Final = "https://www.kaggle.com/competitions/titanic"
+
+
+NAME_PATTERN: Final = rf"^ *(?:[^/]*//[^/]*/[^/]*/|{_LOCAL})[A-Za-z0-9-]{{1,{SLUG_CHARS_MAX}}}(?:[/?# ].*)?$"
+"""For the OpenAPI document: the name in an address is not too long."""
+
+
+def pattern(*, local_allowed: bool) -> str:
+    """For the OpenAPI document: with `NAME_PATTERN`, the addresses that `parse` takes."""
+    return rf"^ *(?:{_PAGE}|{_LOCAL}{_NAME}) *$" if local_allowed else f"^ *{_PAGE} *$"
 
 
 class UrlError(ValueError):
@@ -74,6 +89,8 @@ def _kaggle(text: str) -> Competition:
         raise UrlError(f"is not the page of a competition; give an address such as {_EXAMPLE}")
     if {".", ".."} & set(unquote(found[2]).split("/")):
         raise UrlError("holds '.' or '..' as a step of its path")
+    if not re.fullmatch(_REST, found[2]):
+        raise UrlError("holds a step of its path that no page of a competition has")
     slug = _slug(found[1])
     return Competition(slug=slug, source="kaggle", url=f"https://www.kaggle.com/competitions/{slug}")
 

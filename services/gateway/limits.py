@@ -1,92 +1,102 @@
-"""Where the counts of the rate limit are kept: Redis, and this process's memory while Redis is away."""
+"""The counts of the rate limits: in Redis for all gateways together, and here alone while Redis is away."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import structlog
-from litestar.stores.base import Store
-from litestar.stores.memory import MemoryStore
-from litestar.stores.redis import RedisStore
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from services.gateway.windows import WINDOW_S, Verdict, Windows
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from datetime import timedelta
+    from services.gateway.windows import Policy
 
 _ANSWER_S: Final = 0.3
 _TRY_AGAIN_S: Final = 5.0
 
+# `Windows.take` inside Redis: one round trip, and nobody counts in between.
+_TAKE: Final = """
+local most, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local second = tonumber(redis.call('TIME')[1])
+local counts = redis.call('HGETALL', KEYS[1])
+local used, oldest = 0, second
+for place = 1, #counts, 2 do
+  local past = tonumber(counts[place])
+  if past < second - window then
+    redis.call('HDEL', KEYS[1], counts[place])
+  else
+    used = used + tonumber(counts[place + 1])
+    oldest = math.min(oldest, past)
+  end
+end
+local allowed = 0
+if used < most then
+  allowed = 1
+  redis.call('HINCRBY', KEYS[1], second, 1)
+  redis.call('EXPIRE', KEYS[1], window + 1)
+end
+return {allowed, most - used - allowed, oldest + window + 1 - second}
+"""
+
 _log = structlog.get_logger(__name__)
-_T = TypeVar("_T")
 
 
-class RedisOrMemory(Store):
-    """A store that falls back to memory, says so once an outage, and tries Redis again every 5 s.
+class Limits:
+    """Counts requests; while Redis is away in counts of its own, which it says once; tries again every 5 s.
 
-    With a limit counted by each process alone, an outage of Redis makes the limit laxer, never the
-    service stop.
+    With limits counted by each process alone, an outage of Redis makes them laxer, never the service stop.
     """
 
-    def __init__(self, url: str) -> None:
-        self._client = Redis.from_url(
-            url, socket_timeout=_ANSWER_S, socket_connect_timeout=_ANSWER_S, retry=Retry(NoBackoff(), 0)
-        )
-        self._redis = RedisStore(self._client, namespace="PODIUM")
-        self._memory = MemoryStore()
+    def __init__(self, redis_url: str | None) -> None:
+        self._here = Windows()
         self._away = False
         self._try_at = 0.0
+        self._client = (
+            None
+            if redis_url is None
+            else Redis.from_url(
+                redis_url,
+                socket_timeout=_ANSWER_S,
+                socket_connect_timeout=_ANSWER_S,
+                retry=Retry(NoBackoff(), 0),
+            )
+        )
+        self._take = None if self._client is None else self._client.register_script(_TAKE)
 
     async def close(self) -> None:
         """Drop the connections."""
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.aclose()
 
-    async def is_up(self) -> bool:
-        """Whether Redis answers now."""
+    async def is_up(self) -> bool | None:
+        """Whether Redis answers now; None where there is none."""
+        if self._client is None:
+            return None
         try:
             await self._client.ping()
         except (RedisError, OSError, TimeoutError):
             return False
         return True
 
-    async def set(self, key: str, value: str | bytes, expires_in: int | timedelta | None = None) -> None:
-        """See `Store.set`."""
-        await self._either(lambda store: store.set(key, value, expires_in))
-
-    async def get(self, key: str, renew_for: int | timedelta | None = None) -> bytes | None:
-        """See `Store.get`."""
-        return await self._either(lambda store: store.get(key, renew_for))
-
-    async def delete(self, key: str) -> None:
-        """See `Store.delete`."""
-        await self._either(lambda store: store.delete(key))
-
-    async def delete_all(self) -> None:
-        """See `Store.delete_all`."""
-        await self._either(lambda store: store.delete_all())
-
-    async def exists(self, key: str) -> bool:
-        """See `Store.exists`."""
-        return await self._either(lambda store: store.exists(key))
-
-    async def expires_in(self, key: str) -> int | None:
-        """See `Store.expires_in`."""
-        return await self._either(lambda store: store.expires_in(key))
-
-    async def _either(self, call: Callable[[Store], Awaitable[_T]]) -> _T:
-        if time.monotonic() >= self._try_at:
+    async def take(self, client: str, policy: Policy) -> Verdict:
+        """Count a request of a client, unless it is one too many."""
+        if self._take is not None and time.monotonic() >= self._try_at:
             try:
-                answer = await call(self._redis)
+                allowed, left, more_in_s = await self._take(
+                    keys=[f"podium:limit:{policy.name}:{client}"], args=[policy.most, WINDOW_S]
+                )
             except (RedisError, OSError, TimeoutError) as error:
                 self._lost(error)
             else:
                 self._found()
-                return answer
-        return await call(self._memory)
+                # A limit that was lowered leaves more counted than it allows.
+                return Verdict(allowed=bool(allowed), left=max(0, left), more_in_s=more_in_s)
+        return self._here.take(f"{policy.name}:{client}", policy, second=int(time.monotonic()))
 
     def _lost(self, error: Exception) -> None:
         self._try_at = time.monotonic() + _TRY_AGAIN_S

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import structlog
+from litestar.params import PathParameter
 
 from events.job import fold
 from events.log import UnavailableError
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from events.log import Log
     from services.gateway.jobs_table import JobsTable
     from services.gateway.parts import Parts
+
+JOB_ID_SCHEMA: Final = {"pattern": "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"}
+"""For the OpenAPI document: what `checked_id` takes."""
+
+GivenJobId: TypeAlias = Annotated[str, PathParameter(description="A UUID.", schema_extra=JOB_ID_SCHEMA)]
+"""How a handler asks for the id in its path; it is still to be checked."""
 
 _log = structlog.get_logger(__name__)
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
 from litestar.di import NamedDependency
-from litestar.stores.memory import MemoryStore
 
 from events.log import UnavailableError
 from services.gateway.executors import Executors
 from services.gateway.hub import Hub
 from services.gateway.jobs_table import JobsTable
 from services.gateway.keyring import Keyring
-from services.gateway.limits import RedisOrMemory
+from services.gateway.limits import Limits
 from services.gateway.link import NatsLink
 from services.gateway.metrics import Metrics
 from services.gateway.owners import Owners
@@ -25,8 +24,6 @@ from services.running import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from litestar.stores.base import Store
 
     from events.recorded import Recorded
     from services.gateway.settings import Settings
@@ -38,7 +35,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Parts:
-    """The collaborators of all handlers; `redis` is None where no REDIS_URL is set."""
+    """The collaborators of all handlers."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -53,8 +50,7 @@ class Parts:
         self.keyring = Keyring(self.link.keys, utc_now, self._end_streams)
         self.owners = Owners(self.link, self.table)
         self.hub = Hub(self.link, last_sequence=self.link.last_sequence, observe=self._observe)
-        self.redis = RedisOrMemory(settings.redis_url) if settings.redis_url else None
-        self.counts: Store = self.redis or MemoryStore()
+        self.limits = Limits(settings.redis_url)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -79,8 +75,7 @@ class Parts:
             await asyncio.wait(tasks, timeout=_STOP_S)
             await self.link.close()
             await self.table.close()
-            if self.redis is not None:
-                await self.redis.close()
+            await self.limits.close()
 
     def _observe(self, record: Recorded) -> None:
         self.metrics.events.observe(record)

@@ -28,7 +28,6 @@ _DETAILS: Final = {
     HTTPStatus.NOT_FOUND: "Nothing is served at this path.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This path does not answer to that method; see Allow.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than this server takes.",
-    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests from this client; see Retry-After (in seconds).",
 }
 
 _log = structlog.get_logger(__name__)
@@ -118,12 +117,9 @@ def of_exception(error: Exception) -> ProblemDetailsException:
 
 
 def _of_http(error: HTTPException) -> Problem:
-    headers = dict(error.headers or {})
-    if error.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        headers["Retry-After"] = headers.get("RateLimit-Reset", str(_RETRY_AFTER_S))
     status = HTTPStatus(error.status_code)
     kind = status.phrase.lower().replace(" ", "-")
-    return Problem(status, kind, _DETAILS.get(status, error.detail), headers=headers)
+    return Problem(status, kind, _DETAILS.get(status, error.detail), headers=error.headers)
 
 
 def _invalid(error: ValidationException) -> Problem:
@@ -149,7 +145,11 @@ def documented(*statuses: HTTPStatus) -> dict[int, ResponseSpec]:
 def protected(*statuses: HTTPStatus) -> dict[int, ResponseSpec]:
     """For the OpenAPI document: those of a route that wants an API key, beside others of its own."""
     return documented(
-        HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE, *statuses
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        *statuses,
     )
 
 

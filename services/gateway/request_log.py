@@ -10,21 +10,33 @@ import structlog
 from services import tracing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-_HEADERS: Final = (
+SECURITY_HEADERS: Final = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+_TOLD: Final = "podium.headers"
 _QUIET: Final = ("/health/", "/metrics")
 _ERROR: Final = 400
 
 _log = structlog.get_logger(__name__)
+
+
+def told_in(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """What was told so far."""
+    told: list[tuple[bytes, bytes]] = scope.setdefault(_TOLD, [])  # type: ignore[typeddict-item]  # ours
+    return told
+
+
+def tell(scope: Scope, headers: Mapping[str, str]) -> None:
+    """Have the answer to a request carry these headers, too, whatever it turns out to be."""
+    told_in(scope).extend((name.lower().encode(), value.encode()) for name, value in headers.items())
 
 
 class RequestLog:
@@ -48,8 +60,8 @@ class RequestLog:
                 answer_s = time.perf_counter() - began
                 status = int(message["status"])
                 set_already = {name.lower() for name, _ in message["headers"]}
-                more = (header for header in _HEADERS if header[0] not in set_already)
-                message["headers"] = [*message["headers"], *more]
+                more = [header for header in SECURITY_HEADERS if header[0] not in set_already]
+                message["headers"] = [*message["headers"], *more, *told_in(scope)]
             await send(message)
 
         # The server gives each request an empty context of its own: the service's name is bound anew.

@@ -24,7 +24,8 @@ _REDIS: Final = ("redis://", "rediss://", "unix://")
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the gateway is told at its start.
 
-    `submits_per_minute` holds for one client address (0: no limit); `competitions_dir` holds a folder
+    `submits_per_minute` and `reads_per_minute` hold for one client (0: no limit), whose address a proxy
+    may tell that is in one of the networks `trusted_proxies`; `competitions_dir` holds a folder
     ``<slug>/public`` for each ``local:<slug>``; `attempt_limit_s` is the executors' own limit, the most
     that a job may ask for; pages of `cors_origins` may use the interface from a browser.  One that is
     `read_only` shows a log and appends nothing to it.  With `keys_required` nothing is shown or done
@@ -38,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8080
     competitions_dir: Path | None = None
     submits_per_minute: int = 10
+    reads_per_minute: int = 1200
+    trusted_proxies: tuple[str, ...] = ()
     nats_replicas: int = 1
     attempt_limit_s: int = 7200
     read_only: bool = False
@@ -71,6 +74,8 @@ def read(variables: Mapping[str, str]) -> Settings:
         port=port,
         competitions_dir=_folder("PODIUM_COMPETITIONS_DIR", env.optional("PODIUM_COMPETITIONS_DIR")),
         submits_per_minute=env.integer("PODIUM_SUBMITS_PER_MINUTE", 10),
+        reads_per_minute=env.integer("PODIUM_READS_PER_MINUTE", 1200),
+        trusted_proxies=_networks("PODIUM_TRUSTED_PROXIES", env.optional("PODIUM_TRUSTED_PROXIES")),
         nats_replicas=env.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
         attempt_limit_s=int(env.number("PODIUM_ATTEMPT_LIMIT_S", 7200, at_least=1)),
         read_only=_flag("PODIUM_READ_ONLY", env.text("PODIUM_READ_ONLY", "0")),
@@ -116,6 +121,19 @@ def _origins(name: str, value: str | None) -> tuple[str, ...]:
         if not _ORIGIN.fullmatch(origin):
             raise SettingError(f"{name} should hold origins such as https://podium.example, not {origin!r}")
     return origins
+
+
+def _networks(name: str, value: str | None) -> tuple[str, ...]:
+    """Addresses and networks with commas between them."""
+    networks = tuple(part.strip() for part in value.split(",")) if value else ()
+    for network in networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise SettingError(
+                f"{name} should hold addresses or networks such as 10.0.0.0/8, not {network!r}"
+            ) from None
+    return networks
 
 
 def _folder(name: str, value: str | None) -> Path | None:

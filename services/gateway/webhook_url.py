@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
 CHARS_MAX: Final = 2000
+
+_NAME: Final = "[A-Za-z0-9._-]+"
+_IPV6: Final = r"\[(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}\]"
+_PORT: Final = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+PATTERN: Final = rf'^https?://(?:{_NAME}|{_IPV6})(?::(?:{_PORT}))?(?:[/?][!-"$-~]*)?$'
+"""For the OpenAPI document; IPv6 addresses with ``::`` are taken, too."""
 
 
 def problem_of(url: str) -> str | None:
@@ -27,4 +34,6 @@ def problem_of(url: str) -> str | None:
         return "holds a name or a password; it is stored with the job for all who may see it"
     if parts.fragment:
         return "has a part after #, which is never sent"
+    if "::" not in parts.netloc and not re.fullmatch(PATTERN, url):
+        return "names no host and port as addresses do"
     return None

@@ -9,8 +9,7 @@ from playwright.async_api import expect
 
 from services.key_store import KeyStore
 from services.running import utc_now
-from tests.integration.gateway_serving import migrated, serving
-from tests.integration.test_gateway_schema import ended_job
+from tests.integration.gateway_serving import ended_job, migrated, serving
 
 if TYPE_CHECKING:
     from playwright.async_api import Page

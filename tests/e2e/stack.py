@@ -58,6 +58,7 @@ class Stack:
             "DATABASE_URL": database_url,
             "PODIUM_COMPETITIONS_DIR": str(home / "competitions"),
             "PODIUM_SUBMITS_PER_MINUTE": "0",
+            "PODIUM_READS_PER_MINUTE": "0",
             "PODIUM_EXECUTOR_ID": "e2e",
             **settings,
         }

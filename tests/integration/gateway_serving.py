@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import httpx
 import msgspec
+from msgspec.structs import replace
 
 from cli.embedded.servers import free_port
-from events.catalogue import AttemptScheduled, AttemptStarted, JobRequested
+from events.catalogue import (
+    AttemptScheduled,
+    AttemptStarted,
+    AttemptSucceeded,
+    JobRequested,
+    JobSucceeded,
+)
 from events.jetstream import JetStreamLog
 from events.job import fold
 from events.log import JobAt
@@ -62,8 +69,8 @@ class Gateway:
 async def running(
     nats_url: str, *, database_url: str = NO_POSTGRES, **more: Any
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Parts]]:
-    """A gateway without a limit on submits unless one is set, and a client of it; NATS may be away."""
-    more.setdefault("submits_per_minute", 0)
+    """A gateway without limits unless they are set, and a client of it; NATS may be away."""
+    more = {"submits_per_minute": 0, "reads_per_minute": 0} | more
     settings = Settings(nats_url=nats_url, database_url=database_url, port=free_port(), **more)
     parts = Parts(settings)
     server = GatewayServer(parts)
@@ -136,3 +143,26 @@ def started(job_id: str) -> tuple[Event, ...]:
         AttemptScheduled(job_id=job_id, attempt=1),
         AttemptStarted(job_id=job_id, attempt=1, executor="x", runtime="docker", cpus=1, memory_bytes=1),
     )
+
+
+async def ended_job(gateway: Gateway, *, owner: str | None = None) -> str:
+    """A job that has left a file."""
+    event = replace(requested(), owner=owner)
+    job_id = event.job_id
+    await gateway.write(event)
+    csv = await gateway.files.put(job_id=job_id, attempt=1, name="submission.csv", data=b"id,y\n1,2\n")
+    await gateway.write(
+        *started(job_id),
+        AttemptSucceeded(
+            job_id=job_id,
+            attempt=1,
+            task="binary",
+            metric="auc",
+            maximize=True,
+            score=0.9,
+            fold_scores=(0.9,),
+            artifacts=(csv,),
+        ),
+        JobSucceeded(job_id=job_id, attempt=1),
+    )
+    return job_id

@@ -25,12 +25,12 @@ from tests.integration.gateway_serving import (
     NO_POSTGRES,
     TITANIC,
     Gateway,
+    ended_job,
     migrated,
     project,
     running,
     serving,
 )
-from tests.integration.test_gateway_schema import ended_job
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

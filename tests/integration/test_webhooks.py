@@ -238,8 +238,9 @@ async def test_what_could_never_be_delivered_is_refused_at_once(nats_server: Nat
     async with serving(nats_server) as gateway, nats_server.connection() as connection:
         bucket = await connection.jetstream().key_value("webhook-secrets")
         await bucket.delete("none")
+        answer = await gateway.client.post("/run", json=TITANIC | {"webhook_url": "https://a.example"})
+        assert (answer.status_code, answer.json()["type"]) == (409, "urn:podium:problem:no-webhook-secret")
         for more, field in (
-            ({"webhook_url": "https://a.example"}, "webhook_url"),  # no secret
             ({"webhook_url": "ftp://a.example"}, "webhook_url"),
             ({"webhook_stages": True}, "webhook_stages"),
         ):

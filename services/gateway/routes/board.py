@@ -15,6 +15,7 @@ from litestar.response import Stream
 from events.log import UnavailableError
 from services.gateway.access import GivenCaller, asks
 from services.gateway.hub import ALL
+from services.gateway.openapi import FROM_0
 from services.gateway.parts import GivenParts, Parts
 from services.gateway.problems import protected, unavailable
 from services.gateway.sse import HEADERS, frame, frames_of_all, reset_frame
@@ -42,10 +43,10 @@ async def stream(
     parts: GivenParts,
     caller: GivenCaller,
     after: Annotated[
-        int | None, QueryParameter(ge=0, description="Only events past this sequence; else from now on.")
+        int | None, QueryParameter(description="Only events past this sequence; else from now on.", **FROM_0)
     ] = None,
     last_event_id: Annotated[
-        int | None, HeaderParameter(name="Last-Event-ID", ge=0, description="The same, and it wins.")
+        int | None, HeaderParameter(name="Last-Event-ID", description="The same, and it wins.", **FROM_0)
     ] = None,
 ) -> Response[Any]:
     """Server-sent events of every job, as those of one job; `GET /jobs` says in `sequence` where to begin.

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 from litestar import Response, get
 from litestar.background_tasks import BackgroundTask
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, HeaderParameter, QueryParameter
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from events.lines import told_line
 from events.recorded import Recorded
 from services.gateway.access import GivenCaller, asks
-from services.gateway.lookup import checked_id
+from services.gateway.lookup import GivenJobId, checked_id
+from services.gateway.openapi import FROM_0
 from services.gateway.parts import GivenParts, Parts
 from services.gateway.problems import no_such_job, protected
 from services.gateway.sse import HEADERS, frames, is_last, up_to_last
@@ -34,12 +35,12 @@ from services.gateway.sse import HEADERS, frames, is_last, up_to_last
     },
 )
 async def stream(
-    job_id: FromPath[str],
+    job_id: GivenJobId,
     parts: GivenParts,
     caller: GivenCaller,
     after: Annotated[int, QueryParameter(ge=0, description="Only events past this sequence.")] = 0,
     last_event_id: Annotated[
-        int | None, HeaderParameter(name="Last-Event-ID", ge=0, description="The same, and it wins.")
+        int | None, HeaderParameter(name="Last-Event-ID", description="The same, and it wins.", **FROM_0)
     ] = None,
 ) -> Response[Any]:
     """Server-sent events: the past, then the present, until the job's last event.
@@ -85,7 +86,7 @@ async def _records(parts: Parts, job_id: str) -> list[Recorded]:
     opt=asks("read"),
     responses=protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
-async def history(job_id: FromPath[str], parts: GivenParts) -> Response[bytes]:
+async def history(job_id: GivenJobId, parts: GivenParts) -> Response[bytes]:
     """All events of a job so far, one JSON object a line, those that came too late to count included.
 
     `sequence` is the place in the log, `data` the event; `id`, `time`, `source` and `type` are its headers.

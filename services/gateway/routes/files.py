@@ -23,7 +23,7 @@ from services.gateway.file_headers import (
     is_known,
     part_of,
 )
-from services.gateway.lookup import checked_id, find_job
+from services.gateway.lookup import GivenJobId, checked_id, find_job
 from services.gateway.media_types import also
 from services.gateway.parts import GivenParts, Parts
 from services.gateway.problems import Problem, protected, unavailable
@@ -53,7 +53,7 @@ _log = structlog.get_logger(__name__)
     },
 )
 async def file(
-    job_id: FromPath[str],
+    job_id: GivenJobId,
     name: FromPath[str],
     parts: GivenParts,
     *,

@@ -95,6 +95,7 @@ async def _postgres(parts: Parts) -> State:
 
 
 async def _redis(parts: Parts) -> State:
-    if parts.redis is None:
+    is_up = await parts.limits.is_up()
+    if is_up is None:
         return "unset"
-    return "up" if await parts.redis.is_up() else "down"
+    return "up" if is_up else "down"

@@ -3,23 +3,24 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Final
 
+import msgspec
 from litestar import delete, get
-from litestar.params import FromPath, QueryParameter
+from litestar.params import QueryParameter
 
 from events.job import JobStatus
 from services.gateway.access import GivenCaller, asks
 from services.gateway.cancel import request_cancel
 from services.gateway.jobs_table import TableError, Wanted
-from services.gateway.lookup import checked_id, find_job, job_at
+from services.gateway.lookup import JOB_ID_SCHEMA, GivenJobId, checked_id, find_job, job_at
 from services.gateway.parts import GivenParts
 from services.gateway.problems import FieldError, Problem, protected, read_only, unavailable
 from services.gateway.view import TAG_PATTERN, JobPage, JobView, summary_of, view_of
 
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 _SLUG_PATTERN: Final = "^[A-Za-z0-9-]{1,100}$"
 
 
@@ -30,7 +31,7 @@ _SLUG_PATTERN: Final = "^[A-Za-z0-9-]{1,100}$"
     responses=protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
 async def status(
-    job_id: FromPath[str],
+    job_id: GivenJobId,
     parts: GivenParts,
     at: Annotated[
         int | None, QueryParameter(ge=1, description="As it was after the event of this sequence.")
@@ -53,7 +54,8 @@ async def job_list(
     *,
     limit: Annotated[int, QueryParameter(ge=1, le=100, description="So many at most.")] = 50,
     before: Annotated[
-        str | None, QueryParameter(description="Only jobs older than the one with this id.")
+        str | None,
+        QueryParameter(description="Only jobs older than the one with this id.", schema_extra=JOB_ID_SCHEMA),
     ] = None,
     status: Annotated[JobStatus | None, QueryParameter(description="Only jobs of this status.")] = None,
     competition: Annotated[
@@ -69,10 +71,10 @@ async def job_list(
         str | None, QueryParameter(pattern=TAG_PATTERN, description="Only jobs with this tag.")
     ] = None,
     since: Annotated[
-        datetime | None, QueryParameter(description="Only jobs made then or later (RFC 3339).")
+        str | None, QueryParameter(description="Only jobs made then or later (RFC 3339).", format="date-time")
     ] = None,
     until: Annotated[
-        datetime | None, QueryParameter(description="Only jobs made before then (RFC 3339).")
+        str | None, QueryParameter(description="Only jobs made before then (RFC 3339).", format="date-time")
     ] = None,
 ) -> JobPage:
     """Jobs, the newest first, a page at a time; with an API key, those that were asked for with it.
@@ -81,7 +83,7 @@ async def job_list(
     """
     wanted = Wanted(
         owner=caller.only_of,
-        before=checked_id(before) if before else None,
+        before=None if before is None else checked_id(before),
         status=status,
         competition=competition.lower() if competition else None,
         search=search.lower() if search else None,
@@ -112,26 +114,30 @@ async def job_list(
     opt=asks("cancel"),
     responses=protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
-async def cancel(job_id: FromPath[str], parts: GivenParts) -> JobView:
+async def cancel(job_id: GivenJobId, parts: GivenParts) -> JobView:
     """Ask for a job to end.  It ends a little later, as its events will tell; asking twice does no harm."""
     if parts.settings.read_only:
         raise read_only()
     return view_of(await request_cancel(parts.link, checked_id(job_id)))
 
 
-def _moment(name: str, given: datetime | None) -> datetime | None:
+def _moment(name: str, given: str | None) -> datetime | None:
     """The time in UTC.
 
     Raises:
-        Problem: 400, it says nothing of its offset, or is out of reach.
+        Problem: 400, it is no time with an offset, or is out of reach.
     """
     if given is None:
         return None
-    if given.tzinfo is not None:
-        with contextlib.suppress(OverflowError):  # The first and the last day of all years.
-            return given.astimezone(UTC)
+    try:
+        return msgspec.convert(given, _Moment).astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError) as error:  # The first and the last day of all years.
+        raise _no_moment(name) from error
+
+
+def _no_moment(name: str) -> Problem:
     message = "give a time with its offset, such as 2026-01-31T12:00:00Z"
-    raise Problem(
+    return Problem(
         HTTPStatus.BAD_REQUEST,
         "invalid-parameter",
         f"{name}: {message}",

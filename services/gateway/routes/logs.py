@@ -9,12 +9,12 @@ from typing import Annotated, Any, Literal
 from litestar import Response, get
 from litestar.background_tasks import BackgroundTask
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, HeaderParameter, QueryParameter
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from services.gateway import log_frames, sse
 from services.gateway.access import GivenCaller, asks
-from services.gateway.lookup import checked_id, find_job
+from services.gateway.lookup import GivenJobId, checked_id, find_job
 from services.gateway.media_types import also
 from services.gateway.parts import GivenParts
 from services.gateway.problems import protected, unavailable
@@ -43,7 +43,7 @@ _FORMATS = {
     },
 )
 async def lines(
-    job_id: FromPath[str],
+    job_id: GivenJobId,
     parts: GivenParts,
     caller: GivenCaller,
     *,

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from litestar import Response, get
@@ -13,7 +12,7 @@ from services.gateway.access import NO_KEY, OPEN, asks
 from services.gateway.jobs_table import TableError
 from services.gateway.metrics import CONTENT_TYPE
 from services.gateway.parts import GivenParts
-from services.gateway.problems import documented
+from services.gateway.problems import protected
 from services.gateway.snapshot import Snapshot
 from services.running import utc_now
 
@@ -49,7 +48,7 @@ def handler(*, is_open: bool) -> HTTPRouteHandler:
         media_type=CONTENT_TYPE,
         opt=OPEN if is_open else asks("admin"),
         security=NO_KEY if is_open else None,
-        responses=documented(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE),
+        responses=protected(),
     )(metrics)
 
 

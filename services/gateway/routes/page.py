@@ -9,9 +9,11 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Response, get
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter
 
 from services.gateway.access import NO_KEY, OPEN
+from services.gateway.media_types import also
 from services.gateway.problems import Problem, documented
 from services.gateway.routes.health import ENDPOINTS
 
@@ -62,7 +64,20 @@ def _read() -> dict[str, PageFile]:
 _FILES: Final = _read()
 
 
-@get("/", summary="What there is", media_type="application/json", opt=OPEN, security=NO_KEY)
+_SEEN: Final[dict[int, ResponseSpec]] = {
+    HTTPStatus.NOT_MODIFIED: ResponseSpec(data_container=None, description="You have it already.")
+}
+
+
+@get(
+    "/",
+    summary="What there is",
+    media_type="application/json",
+    opt=OPEN,
+    security=NO_KEY,
+    operation_class=also(["text/html"]),
+    responses=_SEEN,
+)
 async def index(
     accept: Annotated[str, HeaderParameter(name="Accept")] = "",
     if_none_match: Annotated[str | None, HeaderParameter(name="If-None-Match")] = None,
@@ -79,7 +94,8 @@ async def index(
     media_type="text/plain",
     opt=OPEN,
     security=NO_KEY,
-    responses=documented(HTTPStatus.NOT_FOUND),
+    operation_class=also(_TYPES.values()),
+    responses={**_SEEN, **documented(HTTPStatus.NOT_FOUND)},
 )
 async def part(
     name: FromPath[str],

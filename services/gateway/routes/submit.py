@@ -12,25 +12,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, get_args
 import msgspec
 import structlog
 from litestar import Request, Response, post
-from litestar.middleware.rate_limit import RateLimitConfig
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import HeaderParameter, RawBody
 
 from events.catalogue import JobRequested, Priority
 from events.log import JobAt
-from services.gateway.access import GivenCaller, asks, limited_as
+from services.gateway.access import GivenCaller, asks
 from services.gateway.competition_url import Competition, UrlError, parse
 from services.gateway.idempotency import KEY_PATTERN, request_once
 from services.gateway.job_id import keyed_job_id, new_job_id
 from services.gateway.parts import GivenParts, Parts
 from services.gateway.problems import FieldError, Problem, protected, read_only
+from services.gateway.throttle import SUBMIT
 from services.gateway.view import TAG_PATTERN, events_url, status_url
-from services.gateway.webhook_url import CHARS_MAX, problem_of
+from services.gateway.webhook_url import CHARS_MAX, PATTERN, problem_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from litestar.handlers import HTTPRouteHandler
 
 _EXAMPLE: Final = {"kaggle_url": "https://www.kaggle.com/competitions/titanic"}
 _TIME_LIMIT_S_MIN: Final = 60
@@ -39,6 +37,9 @@ _TAGS_MAX: Final = 10
 _DOLLARS_MAX: Final = 1000
 _AT_FIELD: Final = re.compile(r"(.*) - at `\$\.(.*)`", re.DOTALL)
 
+
+_BUDGET_S: Final = msgspec.Meta(ge=30, le=86400)
+_TIME_LIMIT_S: Final = msgspec.Meta(ge=_TIME_LIMIT_S_MIN)
 
 # No "$", which would let a line's end through.
 _Tag = Annotated[str, msgspec.Meta(pattern=TAG_PATTERN.removesuffix("$") + r"\Z")]
@@ -54,8 +55,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """
 
     kaggle_url: str
-    budget_s: Annotated[int, msgspec.Meta(ge=30, le=86400)] | None = None
-    time_limit_s: Annotated[int, msgspec.Meta(ge=_TIME_LIMIT_S_MIN)] | None = None
+    budget_s: Annotated[int, _BUDGET_S] | Annotated[float, _BUDGET_S] | None = None
+    time_limit_s: Annotated[int, _TIME_LIMIT_S] | Annotated[float, _TIME_LIMIT_S] | None = None
     priority: Priority = "normal"
     submitter: Annotated[str, msgspec.Meta(min_length=1, max_length=_SUBMITTER_CHARS_MAX)] | None = None
     tags: Annotated[tuple[_Tag, ...], msgspec.Meta(max_length=_TAGS_MAX)] = ()
@@ -115,6 +116,7 @@ class _RunOperation(Operation):
         webhook_url = Schema(
             type=[OpenAPIType.STRING, OpenAPIType.NULL],
             max_length=CHARS_MAX,
+            pattern=PATTERN,
             description="Told how the job ends, signed by the secret of POST /webhooks/secret.",
         )
         webhook_stages = Schema(
@@ -147,6 +149,10 @@ class _RunOperation(Operation):
             },
             required=["kaggle_url"],
             additional_properties=False,
+            schema_if=Schema(properties={"webhook_stages": Schema(const=True)}, required=["webhook_stages"]),
+            then=Schema(
+                properties={"webhook_url": Schema(type=OpenAPIType.STRING)}, required=["webhook_url"]
+            ),
             examples=[_EXAMPLE],
         )
         self.request_body = RequestBody(
@@ -154,6 +160,21 @@ class _RunOperation(Operation):
         )
 
 
+@post(
+    ["/run", "/jobs"],
+    status_code=HTTPStatus.ACCEPTED,
+    opt=asks("submit") | SUBMIT,
+    operation_class=_RunOperation,
+    summary="Submit a competition",
+    responses=protected(
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    ),
+)
 async def run(
     request: Request[Any, Any, Any],
     body: RawBody,
@@ -177,7 +198,8 @@ async def run(
     if parts.settings.read_only:
         raise read_only()
     asked = _decode(request, body)
-    _check_limit(asked.time_limit_s, most_s=parts.settings.attempt_limit_s)
+    budget_s, time_limit_s = _whole("budget_s", asked.budget_s), _whole("time_limit_s", asked.time_limit_s)
+    _check_limit(time_limit_s, most_s=parts.settings.attempt_limit_s)
     local = parts.settings.competitions_dir
     competition = _competition(asked.kaggle_url, local_allowed=local is not None)
     if competition.source == "local" and asked.submit:
@@ -193,10 +215,10 @@ async def run(
         competition=competition.slug,
         source=competition.source,
         kaggle_url=competition.url,
-        budget_s=asked.budget_s,
+        budget_s=budget_s,
         priority=asked.priority,
         submitter=asked.submitter,
-        time_limit_s=asked.time_limit_s,
+        time_limit_s=time_limit_s,
         tags=tuple(dict.fromkeys(asked.tags)),
         owner=owner,
         webhook_url=asked.webhook_url,
@@ -218,30 +240,6 @@ async def run(
     return Response(accepted, headers=headers)
 
 
-def handler(submits_per_minute: int) -> HTTPRouteHandler:
-    """``POST /run`` (and its other name, ``POST /jobs``), limited for each API key, or else client address.
-
-    `submits_per_minute` is the limit, 0 stands for none.
-    """
-    limit = RateLimitConfig(rate_limit=("minute", submits_per_minute), identifier_for_request=limited_as)
-    return post(
-        ["/run", "/jobs"],
-        status_code=HTTPStatus.ACCEPTED,
-        middleware=[limit.middleware] if submits_per_minute else [],
-        opt=asks("submit"),
-        operation_class=_RunOperation,
-        summary="Submit a competition",
-        responses=protected(
-            HTTPStatus.BAD_REQUEST,
-            HTTPStatus.NOT_FOUND,
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            HTTPStatus.TOO_MANY_REQUESTS,
-        ),
-    )(run)
-
-
 def _decode(request: Request[Any, Any, Any], body: bytes) -> RunRequest:
     if request.content_type[0] != "application/json":
         raise Problem(
@@ -253,6 +251,13 @@ def _decode(request: Request[Any, Any, Any], body: bytes) -> RunRequest:
         raise _unprocessable(*_where(str(error))) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "malformed-json", f"The body is not JSON: {error}.") from error
+
+
+def _whole(field: str, given: float | None) -> int | None:
+    """In JSON, 300.0 is the same number as 300."""
+    if given is not None and given != int(given):
+        raise _unprocessable(field, "should be a whole number of seconds")
+    return None if given is None else int(given)
 
 
 def _where(message: str) -> tuple[str, str]:
@@ -282,7 +287,11 @@ async def _check_webhook(asked: RunRequest, owner: str | None, parts: Parts) -> 
     if problem is not None:
         raise _unprocessable("webhook_url", problem)
     if await parts.link.webhook_secrets().of(owner) is None:
-        raise _unprocessable("webhook_url", "make a secret to sign it with first: POST /webhooks/secret")
+        raise Problem(
+            HTTPStatus.CONFLICT,
+            "no-webhook-secret",
+            "Make a secret to sign webhooks with first: POST /webhooks/secret.",
+        )
 
 
 def _competition(url: str, *, local_allowed: bool) -> Competition:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from litestar import get, post
-from litestar.params import FromPath, PathParameter
+from litestar.params import PathParameter
 
 from events.log import ConflictError, UnavailableError
 from services.deliveries import RedeliveryRequested, State
 from services.gateway.access import GivenCaller, asks
-from services.gateway.lookup import checked_id, find_job
+from services.gateway.lookup import GivenJobId, checked_id, find_job
 from services.gateway.parts import GivenParts
 from services.gateway.problems import Problem, protected, read_only
 from services.running import utc_now
@@ -65,7 +65,7 @@ class Secret(msgspec.Struct, frozen=True, kw_only=True):
     opt=asks("read"),
     responses=protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
 )
-async def history(job_id: FromPath[str], parts: GivenParts) -> Deliveries:
+async def history(job_id: GivenJobId, parts: GivenParts) -> Deliveries:
     """What receivers were sent of a job in the last month, with every try and what came of it."""
     job = await find_job(checked_id(job_id), parts)
     found = await parts.link.deliveries().of_job(job.job_id)
@@ -80,7 +80,7 @@ async def history(job_id: FromPath[str], parts: GivenParts) -> Deliveries:
     responses=protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
 async def redeliver(
-    job_id: FromPath[str],
+    job_id: GivenJobId,
     webhook_id: Annotated[str, PathParameter(description="As `GET /jobs/{job_id}/webhooks` lists it.")],
     parts: GivenParts,
 ) -> DeliveryView:
