@@ -247,15 +247,17 @@ def _follow(
         for pipe in (out, err):
             pipes.register(pipe, selectors.EVENT_READ)
         while (now := time.monotonic()) < deadline:
-            if trouble := watch.trouble(now):
-                return trouble
+            trouble = watch.trouble(now)
             ended = process.poll() is not None
-            ready = pipes.select(0.0 if ended else _POLL_S) if pipes.get_map() else []
+            ready = pipes.select(0.0 if ended or trouble else _POLL_S) if pipes.get_map() else []
             for key, _ in ready:
                 chunk = os.read(key.fd, _CHUNK_BYTES)
                 ear.take(chunk, error=key.fileobj is err)
                 if not chunk:
                     pipes.unregister(key.fileobj)
+            # After reading: what it said before it went too far may tell why.
+            if trouble:
+                return trouble
             # What the script started may hold the pipes open: its own end is what counts.
             if ended and not ready:
                 return None

@@ -60,7 +60,8 @@ def _hang(said: dict[str, Any]) -> None:
 
 
 def _bomb(said: dict[str, Any]) -> None:
-    assert said["overran"] in {"processes", "time"}
+    # On a slow machine so many have come by the first look that they are too much memory as well.
+    assert said["overran"] in {"processes", "time", "memory"}
     assert said["lines"] == ["forking"]
 
 
