@@ -1,5 +1,7 @@
 """How long until an attempt speaks, beside `docker run` of its image, and how long its words take to the log.
 
+And how large the image is, by what takes the room.
+
 python -m tests.bench.bench_startup --runs 10
 """
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from events.recorded import Recorded
 
+ROOT = Path(__file__).parents[2]
 WORDS = 200
 TALKING = f"""
 for number in range({WORDS}):
@@ -52,6 +55,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10, help="attempts and bare runs (default: %(default)s)")
     runs = parser.parse_args().runs
     image = agent_image()
+    subprocess.run([ROOT / "deploy" / "image-size", image], check=True)
     found = asyncio.run(starts(image, runs))
     for what, seconds in found.items():
         print(f"{what:<{max(map(len, found))}}  {told(seconds)}")
