@@ -13,13 +13,13 @@ import httpx
 import msgspec
 
 from events.job import ENDED, evolve
-from events.lines import read_record
+from events.lines import NotALineError, read_record
 from podium.errors import PodiumError, StackError, UsageError
 from podium.frames import recorded
-from podium.refusals import refusal, unreachable
+from podium.refusals import misunderstood, refusal, understood, unreachable
 from podium.sse import Frame, Parser
 from services.gateway.view import JobPage, JobView
-from services.log_line import decode as decode_log_line
+from services.log_line import LogLine
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from events.catalogue import Priority
     from events.job import JobStatus
     from events.recorded import Recorded
-    from services.log_line import LogLine
 
 _ANSWER_S: Final = 15.0
 _SILENCE_S: Final = 45.0
@@ -114,12 +113,12 @@ class Client:
         body = {"kaggle_url": kaggle_url, **_wanted(asked)}
         headers = {} if key is None else {"Idempotency-Key": key}
         answer = await self._ask("POST", "/run", body=body, headers=headers)
-        return msgspec.json.decode(answer, type=Accepted).job_id
+        return understood(answer, Accepted, url=self.url).job_id
 
     async def status(self, job_id: str, *, at: int | None = None) -> JobView:
         """All of a job, now or as it was after the event of sequence `at`."""
         path = f"/status/{job_id}" if at is None else f"/status/{job_id}?at={at}"
-        return msgspec.json.decode(await self._ask("GET", path), type=JobView)
+        return understood(await self._ask("GET", path), JobView, url=self.url)
 
     async def jobs(
         self,
@@ -148,7 +147,8 @@ class Client:
             "since": since.isoformat() if since else None,
             "until": until.isoformat() if until else None,
         }
-        return msgspec.json.decode(await self._ask("GET", f"/jobs?{urlencode(_wanted(asked))}"), type=JobPage)
+        answer = await self._ask("GET", f"/jobs?{urlencode(_wanted(asked))}")
+        return understood(answer, JobPage, url=self.url)
 
     async def ended(self, job_id: str) -> JobView:
         """All of a job that has ended; the table that answers may lag behind the job's last event.
@@ -178,11 +178,15 @@ class Client:
 
     async def log(self, job_id: str) -> list[Recorded]:
         """A job's events so far, those after its end included."""
-        return [read_record(line) for line in (await self._ask("GET", f"/jobs/{job_id}/log")).splitlines()]
+        answer = await self._ask("GET", f"/jobs/{job_id}/log")
+        try:
+            return [read_record(line) for line in answer.splitlines()]
+        except NotALineError as error:
+            raise misunderstood(self.url, error) from error
 
     async def cancel(self, job_id: str) -> JobView:
         """Ask for a job to end; the job as it is until then."""
-        return msgspec.json.decode(await self._ask("DELETE", f"/jobs/{job_id}"), type=JobView)
+        return understood(await self._ask("DELETE", f"/jobs/{job_id}"), JobView, url=self.url)
 
     async def download(self, job: JobView, name: str) -> bytes:
         """A file that a job made, equal to what the job stored.
@@ -228,14 +232,14 @@ class Client:
         """
         if not follow:
             for line in (await self._ask("GET", f"/jobs/{job_id}/logs?format=ndjson")).splitlines():
-                yield decode_log_line(line)
+                yield understood(line, LogLine, url=self.url)
             return
         async with aclosing(self._frames(f"/jobs/{job_id}/logs?follow=1")) as frames:
             async for frame in frames:
                 if frame.name == _END:
                     return
                 if frame.name == "line":
-                    yield decode_log_line(frame.data.encode())
+                    yield understood(frame.data.encode(), LogLine, url=self.url)
 
     async def _frames(self, path: str) -> AsyncGenerator[Frame, None]:
         """The frames of a stream without an end, over all connections that it takes.

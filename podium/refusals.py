@@ -1,9 +1,9 @@
-"""What a gateway that does not answer, or refuses, means for whoever asked; pure."""
+"""What a gateway's answer means for whoever asked, or that there was none; pure."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
@@ -12,6 +12,7 @@ from podium.errors import PodiumError, StackError, UsageError
 if TYPE_CHECKING:
     import httpx
 
+_T = TypeVar("_T")
 _REFUSED: Final = frozenset({400, 403, 404, 409, 413, 415, 422})
 _NO_KEY: Final = 401
 _TOO_MANY: Final = 429
@@ -29,6 +30,26 @@ def unreachable(url: str, error: httpx.TransportError) -> StackError:
     return StackError(
         f"The gateway at {shown} does not answer ({words}).",
         hint="Start a stack with `podium up`, or set PODIUM_URL to the address of one.",
+    )
+
+
+def understood(answer: bytes, kind: type[_T], *, url: str) -> _T:
+    """What a gateway answered.
+
+    Raises:
+        StackError: it is something else: of another version, or no gateway at all.
+    """
+    try:
+        return msgspec.json.decode(answer, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise misunderstood(url, error) from error
+
+
+def misunderstood(url: str, error: Exception) -> StackError:
+    """An answer of something else."""
+    return StackError(
+        f"What {_ACCOUNT.sub('//', url)} answers cannot be understood: {error}.",
+        hint="It may be of another version: start the stack again, or take this client from its sources.",
     )
 
 

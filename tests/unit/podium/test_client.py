@@ -108,6 +108,16 @@ async def test_a_refusal_is_told_in_the_gateway_s_words(status: int, error: type
             await anext(client.events("x"))
 
 
+@pytest.mark.parametrize("body", [b"<html>", b"\xff", b'{"job_id": "x"}'])
+async def test_an_answer_of_something_else_is_an_error(body: bytes) -> None:
+    answer = httpx.Response(200, content=body)
+    async with Client("http://me:canary@test", transport=httpx.MockTransport(lambda _: answer)) as client:
+        for ask in (client.status("x"), client.jobs(), client.cancel("x"), client.log("x")):
+            with pytest.raises(StackError, match="http://test answers cannot be understood") as caught:
+                await ask
+            assert "version" in caught.value.hint
+
+
 async def test_a_key_goes_along_with_everything() -> None:
     seen: list[str | None] = []
 
