@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import structlog
 
 from cli.embedded.postgres import Postgres
 from tests.fuzz.schemathesis_run import fuzz
@@ -32,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=int, default=300, help="how long (default: 300)")
     given, more = parser.parse_known_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with TemporaryDirectory(prefix="podium-fuzz-") as name:
         postgres = Postgres(Path(name) / "postgres")
         Path(name).chmod(0o755)

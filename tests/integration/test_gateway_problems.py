@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from services.gateway.job_id import new_job_id
 from tests.integration.gateway_serving import TITANIC, Gateway, serving
 
 if TYPE_CHECKING:
@@ -151,9 +152,12 @@ async def test_a_moment_that_is_none(gateway: Gateway, at: str) -> None:
 
 async def test_a_path_and_a_method_that_are_none(gateway: Gateway) -> None:
     assert_problem(await gateway.client.get("/nope"), 404)
+    assert_problem(await gateway.client.get("/schema/nope"), 404)
     answer = await gateway.client.put("/run", json=TITANIC)
     assert_problem(answer, 405)
     assert "POST" in answer.headers["allow"]
+    answer = await gateway.client.options(f"/jobs/{new_job_id()}")
+    assert (answer.status_code, answer.headers["allow"]) == (204, "DELETE, GET, OPTIONS")
 
 
 async def test_a_bug_is_hidden(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

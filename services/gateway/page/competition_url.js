@@ -26,6 +26,8 @@ function kaggle(text) {
   if (found === null) return { problem: `is not the page of a competition; give an address such as ${EXAMPLE}` };
   const steps = (found[2] ?? "").replace(/%2e/gi, ".").replace(/%2f/gi, "/").split("/");
   if (steps.includes(".") || steps.includes("..")) return { problem: "holds '.' or '..' as a step of its path" };
+  if (!/^(?:\/[A-Za-z0-9_-]*)*$/.test(found[2] ?? ""))
+    return { problem: "holds a step of its path that no page of a competition has" };
   return named(found[1], (slug) => `https://www.kaggle.com/competitions/${slug}`);
 }
 
