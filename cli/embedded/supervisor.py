@@ -184,6 +184,9 @@ class Supervisor:
         if self._postgres_starting is not None:
             # A thread cannot be interrupted: what it starts has to be known before it can be stopped.
             await asyncio.wait({self._postgres_starting})
+            if not self._postgres_starting.cancelled():
+                # Whoever waited for it has told why; Ctrl-C ends what it starts, and is no news.
+                self._postgres_starting.exception()
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
