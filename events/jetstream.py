@@ -7,9 +7,10 @@ Source: optimistic append by the headers ``Nats-Expected-Last-Subject-Sequence``
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+import msgspec
 from nats.errors import Error as NatsError
 from nats.js.api import DiscardPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
@@ -31,6 +32,16 @@ if TYPE_CHECKING:
 _WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
 _ACK_S: Final = 2.0
 _TRIES: Final = 3
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """What JetStream answers to a publish: where the message is, or why it is not stored."""
+
+    seq: int = 0
+    error: dict[str, Any] | None = None
+
+
+_answers: Final = msgspec.json.Decoder(_Answer)
 
 
 def _wall_clock() -> datetime:
@@ -74,19 +85,21 @@ class JetStreamLog:
         """
         event_id = uuid4().hex
         headers = self._headers(event, event_id, expect)
+        subject, payload = subjects.of_event(event), catalogue.encode(event)
         for _ in range(_TRIES):
             try:
-                ack = await self._js.publish(
-                    subjects.of_event(event), catalogue.encode(event), headers=dict(headers)
-                )
-            except APIError as error:
-                if error.err_code in _WRONG_LAST_SEQUENCE:
-                    return await self._own_or_conflict(event, event_id, error)
-                raise UnavailableError(f"JetStream refused the event: {error}") from error
-            except (NatsError, TimeoutError, OSError) as error:
+                # What `JetStreamContext.publish` does, at half its cost: its reader of answers is slow.
+                answer = await self._connection.request(subject, payload, timeout=_ACK_S, headers=headers)
+                ack = _answers.decode(answer.data)
+            except (NatsError, TimeoutError, OSError, msgspec.MsgspecError) as error:
                 last = error
                 continue
-            return ack.seq
+            if ack.error is None:
+                return ack.seq
+            refusal = APIError.from_error(ack.error)
+            if refusal.err_code in _WRONG_LAST_SEQUENCE:
+                return await self._own_or_conflict(event, event_id, refusal)
+            raise UnavailableError(f"JetStream refused the event: {refusal}") from refusal
         raise UnavailableError(f"no acknowledgement from JetStream: {last!r}") from last
 
     async def read_job(self, job_id: str) -> list[Recorded]:

@@ -6,6 +6,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from services import tracing
@@ -18,7 +19,9 @@ def configure(service: str) -> None:
     """Set up logging for this process and bind the service's name to every line."""
     on_terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer()
+        if on_terminal
+        else structlog.processors.JSONRenderer(serializer=_as_json)
     )
     structlog.configure(
         processors=[
@@ -30,11 +33,19 @@ def configure(service: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=(
+            structlog.PrintLoggerFactory(sys.stderr)
+            if on_terminal
+            else structlog.BytesLoggerFactory(sys.stderr.buffer)
+        ),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def _as_json(line: EventDict, **_: object) -> bytes:
+    return msgspec.json.encode(line, enc_hook=repr)
 
 
 def _with_trace(_: object, __: str, line: EventDict) -> EventDict:

@@ -59,17 +59,18 @@ def caller_of(request: Request[Any, Any, Any]) -> Caller:
     return caller
 
 
-def token_in(request: Request[Any, Any, Any]) -> str | None:
+def token_in(scope: Scope) -> str | None:
     """The token that a request carries: that of its header, and only else, and to read, of its cookie.
 
     A cookie goes along with what other pages make a browser ask for; it is not heard where the browser
     says that one did.  Nothing can be changed by it, so there is no request to forge.
     Source: RFC 6750, section 2.1; https://www.w3.org/TR/fetch-metadata/
     """
-    given = request.headers.get("authorization")
+    given = next((value for name, value in scope["headers"] if name == b"authorization"), None)
     if given is not None:
-        scheme, _, token = given.partition(" ")
+        scheme, _, token = given.decode("latin-1").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
+    request: Request[Any, Any, Any] = Request(scope)
     if request.method not in _SAFE or request.headers.get("sec-fetch-site", "none") not in _OURS:
         return None
     return request.cookies.get(COOKIE)
@@ -90,18 +91,17 @@ class Gate:
             UnavailableError: it cannot be known now.
         """
         if scope["type"] == ScopeType.HTTP and scope["method"] != "OPTIONS":
-            request: Request[Any, Any, Any] = Request(scope)
-            scope["auth"] = await self._admitted(request, access_of(scope))
+            scope["auth"] = await self._admitted(scope, access_of(scope))
         await self._app(scope, receive, send)
 
-    async def _admitted(self, request: Request[Any, Any, Any], access: Access) -> Caller:
+    async def _admitted(self, scope: Scope, access: Access) -> Caller:
         if access == "open" or not self._parts.settings.keys_required:
             return ANYONE
-        caller = self._authenticated(token_in(request))
+        caller = self._authenticated(token_in(scope))
         structlog.contextvars.bind_contextvars(key_id=caller.key_id)
         if not caller.may(access):
             raise _may_not(access)
-        job_id = parse_job_id(str(request.path_params.get("job_id", "")))
+        job_id = parse_job_id(str(scope["path_params"].get("job_id", "")))
         if job_id is not None and not await self._parts.owners.shows(job_id, caller):
             raise no_such_job(job_id)
         return caller

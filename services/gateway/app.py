@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
@@ -85,6 +86,7 @@ def create_app(parts: Parts) -> Litestar:
             "parts": Provide(lambda: parts, sync_to_thread=False, use_cache=True),
             "caller": Provide(caller_of, sync_to_thread=False),
         },
+        state=State({"parts": parts}),
         middleware=[Methods, gate(parts), throttle(parts)],
         plugins=[problems.plugin()],
         lifespan=[lifespan],

@@ -48,16 +48,23 @@ class Metrics:
             registry=self._registry,
         )
 
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
     def answered(self, method: str, route: str | None, status: int, duration_s: float) -> None:
         """Count a request; `route` is the template of its path, None where it matched none.
 
         `status` is 0, and the duration does not count, where the client was gone before an answer began.
         """
-        known = method if method in _METHODS else "other"
-        labels = {"method": known, "route": route or "none"}
-        self._requests.labels(**labels, status=str(status)).inc()
+        of = (method if method in _METHODS else "other", route or "none", status)
+        series = self._series.get(of)
+        if series is None:
+            # Finding the series of some labels costs five times what moving it does.
+            moved = self._requests.labels(*of[:2], str(status)), self._request_s.labels(*of[:2])
+            series = self._series[of] = moved
+        requests, request_s = series
+        requests.inc()
         if status:
-            self._request_s.labels(**labels).observe(duration_s)
+            request_s.observe(duration_s)
 
     def exposition(self, snapshot: Snapshot) -> bytes:
         """Everything in Prometheus' text format."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import structlog
 from litestar.di import NamedDependency
@@ -24,6 +24,8 @@ from services.running import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from litestar import Request
 
     from events.recorded import Recorded
     from services.gateway.settings import Settings
@@ -107,6 +109,12 @@ class Parts:
             except UnavailableError as error:
                 _log.warning("hub_waits", error=str(error), retry_in_s=_FOLLOW_AGAIN_S)
                 await asyncio.sleep(_FOLLOW_AGAIN_S)
+
+
+def parts_of(request: Request[Any, Any, Any]) -> Parts:
+    """Those of the app that a request came to."""
+    parts: Parts = request.app.state.parts
+    return parts
 
 
 GivenParts: TypeAlias = NamedDependency[Parts]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from services.gateway.joined import JoinedWrites
 from services.gateway.problems import ProblemDetails
 from services.gateway.request_log import SECURITY_HEADERS
 
@@ -44,7 +45,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         """Wait for the first head."""
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport))  # type: ignore[arg-type]  # it does all that one does
         self._begin_head()
 
     def connection_lost(self, exc: Exception | None) -> None:

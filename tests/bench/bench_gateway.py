@@ -208,9 +208,9 @@ def wait_for(url: str) -> None:
 def loaded(service: AbstractContextManager[int], orders: Orders, name: str) -> Seen:
     """What a service, whose port it gives, answers under the load."""
     with service as port:
-        told = msgspec.json.encode(msgspec.structs.replace(orders, port=port)).decode()
-        command = [sys.executable, "-m", "tests.bench.http_load", told]
-        run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+        told = msgspec.json.encode(msgspec.structs.replace(orders, port=port))
+        command = [sys.executable, "-m", "tests.bench.http_load"]
+        run = subprocess.run(command, input=told, stdout=subprocess.PIPE, check=True, cwd=ROOT)
     seen = msgspec.json.decode(run.stdout, type=Seen)
     print(
         f"{name:<27} {seen.accepted / orders.seconds:10,.0f}/s   p50 {seen.p50_ms:.1f} ms"

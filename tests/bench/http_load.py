@@ -1,6 +1,6 @@
 """Sends one kind of request over many connections as fast as the answers come; a process of its own.
 
-python -m tests.bench.http_load ORDERS, with the orders as JSON; prints what it saw as JSON.
+python -m tests.bench.http_load, with the orders on its standard input; prints what it saw; both as JSON.
 """
 
 from __future__ import annotations
@@ -77,5 +77,5 @@ async def answer(reader: asyncio.StreamReader) -> int:
 
 
 if __name__ == "__main__":
-    seen = uvloop.run(main(msgspec.json.decode(sys.argv[1], type=Orders)))
+    seen = uvloop.run(main(msgspec.json.decode(sys.stdin.buffer.read(), type=Orders)))
     sys.stdout.write(msgspec.json.encode(seen).decode())

@@ -27,7 +27,7 @@ async def begin(request: Request[Any, Any, Any]) -> Response[None]:
 
     It counts for reading only, is out of reach of any script, and never sent from a page of another site.
     """
-    token = token_in(request)
+    token = token_in(request.scope)
     return Response(None, cookies=[_cookie(request, token, SECONDS)] if token else [])
 
 
