@@ -7,13 +7,13 @@ Source: optimistic append by the headers ``Nats-Expected-Last-Subject-Sequence``
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import msgspec
 from nats.errors import Error as NatsError
 from nats.js.api import DiscardPolicy, StorageType, StreamConfig
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import NotFoundError
 
 from events import catalogue, subjects
 from events.feed import follow, read_all
@@ -34,11 +34,16 @@ _ACK_S: Final = 2.0
 _TRIES: Final = 3
 
 
+class _Refusal(msgspec.Struct, frozen=True):
+    err_code: int = 0
+    description: str = ""
+
+
 class _Answer(msgspec.Struct, frozen=True):
     """What JetStream answers to a publish: where the message is, or why it is not stored."""
 
     seq: int = 0
-    error: dict[str, Any] | None = None
+    error: _Refusal | None = None
 
 
 _answers: Final = msgspec.json.Decoder(_Answer)
@@ -96,10 +101,9 @@ class JetStreamLog:
                 continue
             if ack.error is None:
                 return ack.seq
-            refusal = APIError.from_error(ack.error)
-            if refusal.err_code in _WRONG_LAST_SEQUENCE:
-                return await self._own_or_conflict(event, event_id, refusal)
-            raise UnavailableError(f"JetStream refused the event: {refusal}") from refusal
+            if ack.error.err_code in _WRONG_LAST_SEQUENCE:
+                return await self._own_or_conflict(event, event_id, ack.error.description)
+            raise UnavailableError(f"JetStream refused the event: {ack.error.description}")
         raise UnavailableError(f"no acknowledgement from JetStream: {last!r}") from last
 
     async def read_job(self, job_id: str) -> list[Recorded]:
@@ -140,17 +144,17 @@ class JetStreamLog:
             "content-type": "application/json",
         }
 
-    async def _own_or_conflict(self, event: Event, event_id: str, error: APIError) -> int:
+    async def _own_or_conflict(self, event: Event, event_id: str, reason: str) -> int:
         """The sequence of our own event, where a retry was refused because the first try had been stored.
 
         One server answers a repeated id with "wrong last sequence" rather than "duplicate".
         """
         try:
             last = await self._js.get_last_msg(subjects.STREAM, subjects.of_event(event))
-        except NotFoundError:
-            raise ConflictError(str(error)) from error
+        except NotFoundError as error:
+            raise ConflictError(reason) from error
         except (NatsError, TimeoutError, OSError) as lost:
             raise UnavailableError(f"no answer from JetStream: {lost!r}") from lost
         if (last.headers or {}).get("ce-id") == event_id and last.seq is not None:
             return last.seq
-        raise ConflictError(str(error)) from error
+        raise ConflictError(reason)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import OrderedDict, defaultdict, deque
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -39,7 +38,7 @@ class Subscription:
         self.key_id = key_id
         self._room = room
         self._waiting: deque[Recorded] = deque()
-        self._changed = asyncio.Event()
+        self._woken: asyncio.Future[None] | None = None
         self._end: End | None = None
 
     def offer(self, record: Recorded) -> None:
@@ -48,24 +47,35 @@ class Subscription:
             self.end("cut_off")
         if self._end is None:
             self._waiting.append(record)
-            self._changed.set()
+            self._wake()
 
     def end(self, reason: End) -> None:
         """Let nothing more in."""
         self._end = self._end or reason
-        self._changed.set()
+        self._wake()
+
+    @property
+    def has_more(self) -> bool:
+        """There are events to take without waiting."""
+        return bool(self._waiting)
 
     async def take(self, *, wait_s: float) -> Recorded | End | None:
         """The next event; the end once all were taken; None where nothing came within `wait_s`."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await self._changed.wait()
-        if self._waiting:
-            record = self._waiting.popleft()
-            if not self._waiting and self._end is None:
-                self._changed.clear()
-            return record
-        return self._end
+        if not self._waiting and self._end is None:
+            loop = asyncio.get_running_loop()
+            self._woken = loop.create_future()
+            # Thousands wait at once, and each for every event: `asyncio.timeout` costs as much as the rest.
+            timer = loop.call_later(wait_s, self._wake)
+            try:
+                await self._woken
+            finally:
+                timer.cancel()
+                self._woken = None
+        return self._waiting.popleft() if self._waiting else self._end
+
+    def _wake(self) -> None:
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)
 
 
 class Hub:

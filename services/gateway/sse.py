@@ -36,8 +36,26 @@ PING_S: Final = 15.0
 _LAST_EVENTS: Final = (JobSucceeded, JobFailed, JobCancelled)
 
 
+_SHARED_MAX: Final = 256
+_shared: dict[int, tuple[Recorded, bytes]] = {}
+
+
 def frame(record: Recorded) -> bytes:
-    """One event: its sequence as id, its type as name, its JSON with sequence and time as data."""
+    """One event: its sequence as id, its type as name, its JSON with sequence and time as data.
+
+    Thousands may watch the same jobs: a record just told is not encoded again.
+    """
+    known = _shared.get(record.sequence)
+    if known is not None and known[0] is record:
+        return known[1]
+    encoded = _encoded(record)
+    _shared[record.sequence] = record, encoded
+    if len(_shared) > _SHARED_MAX:
+        del _shared[next(iter(_shared))]
+    return encoded
+
+
+def _encoded(record: Recorded) -> bytes:
     fields = msgspec.to_builtins(record.event)
     data = msgspec.json.encode({"sequence": record.sequence, "time": record.time, **fields})
     name = type(record.event).__name__.encode()

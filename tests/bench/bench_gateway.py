@@ -181,13 +181,13 @@ def valkey(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def running(command: Sequence[str], settings: dict[str, str]) -> Iterator[None]:
+def running(command: Sequence[str], settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PODIUM_")}
     process = subprocess.Popen(
         command, env=environment | settings, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        yield
+        yield process
         assert process.poll() is None, f"{command} ended in the middle"
     finally:
         process.terminate()

@@ -190,22 +190,22 @@ class DeafClient:
     """A connection whose first acknowledgement is lost after the server has stored the event."""
 
     def __init__(self, connection: Client) -> None:
-        self._js = connection.jetstream()
+        self._connection = connection
         self.lost = 0
 
-    async def publish(self, *args: object, **options: object) -> object:
-        ack = await self._js.publish(*args, **options)
+    async def request(self, *args: object, **options: object) -> object:
+        ack = await self._connection.request(*args, **options)
         if not self.lost:
             self.lost += 1
             raise TimeoutError
         return ack
 
     def __getattr__(self, name: str) -> object:
-        return getattr(self._js, name)
+        return getattr(self._connection, name)
 
 
 async def test_an_event_whose_acknowledgement_was_lost_is_stored_once(connection, log) -> None:
-    log._js = deaf = DeafClient(connection)
+    log._connection = deaf = DeafClient(connection)
     event = requested()
     sequence = await log.append(event, expect=JobAt(sequence=0))
     assert deaf.lost == 1

@@ -1,4 +1,3 @@
-
 """Submit a competition: the one way a job comes to be."""
 
 from __future__ import annotations
