@@ -11,6 +11,7 @@ import re
 import sys
 import time
 from datetime import datetime
+from functools import partial
 
 import msgspec
 import uvloop
@@ -69,6 +70,10 @@ class Client(asyncio.Protocol):
         return at
 
 
+def _itself(one: Client) -> Client:
+    return one
+
+
 async def main() -> None:
     loop = asyncio.get_running_loop()
     orders = msgspec.json.decode(sys.stdin.readline(), type=Orders)
@@ -80,7 +85,7 @@ async def main() -> None:
             Client(orders.path, delays_s, times) for _ in range(min(AT_ONCE, orders.clients - len(clients)))
         ]
         await asyncio.gather(
-            *(loop.create_connection(lambda one=one: one, "127.0.0.1", orders.port) for one in made)
+            *(loop.create_connection(partial(_itself, one), "127.0.0.1", orders.port) for one in made)
         )
         await asyncio.gather(*(one.opened for one in made))
         clients += made

@@ -16,8 +16,8 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         return
     if scope["method"] == "POST":
         message = await receive()
-        for queue in clients:
-            queue.put_nowait(message["body"])
+        for client in clients:
+            client.put_nowait(message["body"])
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
         return
