@@ -45,6 +45,7 @@ ROOT = Path(__file__).parents[2]
 RIVAL_PYTHON = ROOT / ".podium" / "rival" / "bin" / "python"
 BODY = '{"kaggle_url": "https://www.kaggle.com/competitions/titanic"}'
 PER_MINUTE = 10
+WARM_S = 2.0
 
 
 def main() -> None:
@@ -74,14 +75,16 @@ def measure(folder: Path, *, connections: int, seconds: float) -> None:
             print(f"append, one after the other {one:10,.0f}/s", flush=True)
             bare = uvloop.run(appends(nats, in_flight=connections, seconds=seconds))
             print(f"append, {connections:>3} in flight        {bare:10,.0f}/s", flush=True)
-            tokens = asyncio.run(made_keys(nats, count=int(seconds * bare / PER_MINUTE) + connections))
+            tokens = asyncio.run(
+                made_keys(nats, count=int((WARM_S + seconds) * bare / PER_MINUTE) + connections)
+            )
             orders = Orders(
                 port=0,
                 path="/run",
                 body=BODY,
                 tokens=tokens,
                 connections=connections,
-                warm_s=2,
+                warm_s=WARM_S,
                 seconds=seconds,
             )
             ours = loaded(gateway(nats, database_url, redis_url), orders, "gateway")
