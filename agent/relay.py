@@ -7,12 +7,14 @@ socket in it.  Nothing is looked at here: what may be reached is for the executo
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Final
 
 from agent.settings import EGRESS_VARIABLE
+from events.progress import KEPT_BACK, KEYS_ASKED
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -26,11 +28,14 @@ _CHUNK_BYTES: Final = 65_536
 def lead_out(environment: MutableMapping[str, str]) -> None:
     """Start the relay where the environment names the executor's socket, and let HTTP clients know of it.
 
-    Everything goes through it, whatever a NO_PROXY says: there is no other way.
+    Everything goes through it, whatever a NO_PROXY says: there is no other way.  The keys that the
+    environment does not hold are asked for at the socket.
     """
     path = environment.pop(EGRESS_VARIABLE, "")
     if not path:
         return
+    if KEPT_BACK in environment.values():
+        environment.update(_keys(path))
     listening = socket.create_server(("127.0.0.1", 0))
     # Threads, not asyncio, which takes longer to import than all else before the first message.
     threading.Thread(target=_serve, args=(listening, path), daemon=True, name="relay").start()
@@ -39,6 +44,15 @@ def lead_out(environment: MutableMapping[str, str]) -> None:
         environment.pop(name.upper(), None)
     for name in ("http_proxy", "https_proxy"):
         environment[name] = environment[name.upper()] = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def _keys(path: str) -> dict[str, str]:
+    """The secret variables, by name.  Raises OSError where the executor stays away."""
+    with _connected(path) as there:
+        there.sendall(KEYS_ASKED)
+        there.shutdown(socket.SHUT_WR)
+        found: dict[str, str] = json.loads(b"".join(iter(lambda: there.recv(_CHUNK_BYTES), b"")) or b"{}")
+        return found
 
 
 def _serve(listening: socket.socket, path: str) -> None:

@@ -16,6 +16,12 @@ SubmissionOutcome: TypeAlias = Literal["scored", "pending", "refused"]
 
 STAGES: Final[tuple[Stage, ...]] = ("analysis", "planning", "codegen", "training")
 
+KEPT_BACK: Final = "(kept back: ask at the way out)"
+"""What a secret variable of a container holds: whoever may look at the container sees no more of it."""
+
+KEYS_ASKED: Final = b"GET podium:keys HTTP/1.1\r\n\r\n"
+"""What an agent says at its executor's socket to get them, as a JSON object: once, then nobody gets them."""
+
 LINE_BYTES_MAX: Final = 64 * 1024
 """A longer line is a log line, cut: no message of ours comes near it."""
 

@@ -70,6 +70,7 @@ async def choose(settings: Settings) -> tuple[DockerRuntime | ProcessRuntime, Do
         gates=Gates(settings.egress_dir / settings.executor),
         oci_runtime=settings.docker_runtime,
         disk_bytes=settings.disk_bytes_max,
+        secrets=settings.secret_variables,
     )
     return runtime, docker
 

@@ -8,7 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
+from msgspec.structs import replace
 
+from events.progress import KEPT_BACK
 from services.executor.container import (
     LABEL_ATTEMPT,
     LABEL_EXECUTOR,
@@ -25,7 +27,7 @@ from services.executor.runtime import SandboxError
 from services.executor.settings import DISK_BYTES_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aiodocker import Docker
 
@@ -40,7 +42,8 @@ class DockerRuntime:
     """A `services.executor.runtime.Runtime` over an Engine; `executor` goes into all labels,
     `gates` lead out those that may connect somewhere, `oci_runtime` is the Engine's name of what runs
     containers (None: its default).  `disk_bytes` is what /output may hold: by a quota where the facts say
-    that the host's kernel grants one, and of a single file anywhere.
+    that the host's kernel grants one, and of a single file anywhere.  `secrets` are variables that no
+    container is made with: its agent asks for them at its way out.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class DockerRuntime:
         gates: Gates,
         oci_runtime: str | None = None,
         disk_bytes: int = DISK_BYTES_MAX,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         self._docker = docker
         self._gates = gates
@@ -61,6 +65,7 @@ class DockerRuntime:
         self._executor = executor
         self._facts = facts
         self._disk_bytes = disk_bytes
+        self._secrets = secrets or {}
         self._sizes = VolumeSizes(partial(all_volumes, docker))
 
     @property
@@ -82,7 +87,7 @@ class DockerRuntime:
         name = name_of(spec)
         quota_bytes = self._disk_bytes if self._facts.disk_bound == "kernel" else None
         config = container_config(
-            spec,
+            self._without_secrets(spec),
             image=self._image,
             executor=self._executor,
             file_bytes=self._disk_bytes,
@@ -124,7 +129,13 @@ class DockerRuntime:
         ]
 
     def _sandbox(self, name: str, job_id: str, attempt: int) -> DockerSandbox:
-        return DockerSandbox(self._docker, name, job_id, attempt, gates=self._gates, sizes=self._sizes)
+        return DockerSandbox(
+            self._docker, name, job_id, attempt, gates=self._gates, sizes=self._sizes, secrets=self._secrets
+        )
+
+    def _without_secrets(self, spec: SandboxSpec) -> SandboxSpec:
+        kept_back = dict.fromkeys(self._secrets.keys() & spec.variables.keys(), KEPT_BACK)
+        return replace(spec, variables=spec.variables | kept_back)
 
     def _explained(self, error: SandboxError) -> SandboxError:
         if "no such image" not in error.failure.message.lower():

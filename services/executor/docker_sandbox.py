@@ -14,7 +14,7 @@ import structlog
 from aiodocker.exceptions import DockerError
 from aiodocker.volumes import DockerVolume
 
-from events.progress import NONCE_VARIABLE
+from events.progress import KEPT_BACK, NONCE_VARIABLE
 from services.executor.archive import plain_file
 from services.executor.container import EGRESS_VARIABLE, OUTPUT, STOP_S, variables_of
 from services.executor.disk import folder_bytes
@@ -24,7 +24,7 @@ from services.executor.lines import LineSplitter
 from services.executor.runtime import Adopted, Exit, SandboxError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator, Awaitable, Mapping
 
     from aiodocker import Docker
     from aiodocker.containers import DockerContainer
@@ -46,11 +46,20 @@ class DockerSandbox:
     """A container, its volume and its way out, all of one name; a `services.executor.runtime.Sandbox`."""
 
     def __init__(
-        self, docker: Docker, name: str, job_id: str, attempt: int, *, gates: Gates, sizes: VolumeSizes
+        self,
+        docker: Docker,
+        name: str,
+        job_id: str,
+        attempt: int,
+        *,
+        gates: Gates,
+        sizes: VolumeSizes,
+        secrets: Mapping[str, str],
     ) -> None:
         self._docker = docker
         self._gates = gates
         self._sizes = sizes
+        self._secrets = secrets
         self._name = name
         self._job_id = job_id
         self._attempt = attempt
@@ -157,7 +166,7 @@ class DockerSandbox:
             await _unless_missing(volume.delete(force=True))  # type: ignore[no-untyped-call] # the client's own
 
     async def let_out(self, variables: dict[str, str]) -> None:
-        """Open the container's way out, where its variables say that it has one.
+        """Open the container's way out, where its variables say that it has one, and leave its keys there.
 
         Raises:
             SandboxError: it cannot be opened.
@@ -165,7 +174,12 @@ class DockerSandbox:
         if EGRESS_VARIABLE not in variables:
             return
         try:
-            await self._gates.open(self._name, allow_list(variables))
+            keys = {
+                name: self._secrets[name]
+                for name, value in variables.items()
+                if value == KEPT_BACK and name in self._secrets
+            }
+            await self._gates.open(self._name, allow_list(variables), keys)
         except OSError as error:
             message = f"The way out of {self._name} could not be opened: {error}"
             raise SandboxError("egress_failed", message, retryable=True) from error

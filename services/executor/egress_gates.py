@@ -21,6 +21,7 @@ from services.executor.egress_proxy import HEAD_BYTES_MAX, Proxy
 
 if TYPE_CHECKING:
     from asyncio import Server
+    from collections.abc import Mapping
     from pathlib import Path
 
     from services.executor.egress import AllowList
@@ -52,9 +53,9 @@ class Gate:
         self._proxy: Proxy | None = None
         self._server: Server | None = None
 
-    async def open(self, listening: socket.socket, allowed: AllowList) -> None:
-        """Serve who connects, as far as it is allowed."""
-        self._proxy = Proxy(allowed, tell=self._tell)
+    async def open(self, listening: socket.socket, allowed: AllowList, keys: Mapping[str, str]) -> None:
+        """Serve who connects, as far as it is allowed; `keys` are for the first who asks."""
+        self._proxy = Proxy(allowed, tell=self._tell, keys=keys)
         self._server = await asyncio.start_unix_server(self._proxy.take, sock=listening, limit=HEAD_BYTES_MAX)
 
     def take(self) -> list[str]:
@@ -93,8 +94,10 @@ class Gates:
         """See `mounted`."""
         return mounted(self._folder, name)
 
-    async def open(self, name: str, allowed: AllowList) -> None:
+    async def open(self, name: str, allowed: AllowList, keys: Mapping[str, str] | None = None) -> None:
         """Let a container out where that is allowed; also one that an earlier executor let out.
+
+        `keys` are told to its agent, once.
 
         Raises:
             OSError: its folder or its socket cannot be made.
@@ -106,7 +109,7 @@ class Gates:
             inside.mkdir(parents=True)
             inside.chmod(0o755)
         gate = Gate(self._folder, name)
-        await gate.open(_listening(inside), allowed)
+        await gate.open(_listening(inside), allowed, keys or {})
         self._open[name] = gate
 
     def take(self, name: str) -> list[str]:

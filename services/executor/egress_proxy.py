@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from events.progress import KEYS_ASKED
 from services.executor.egress import RefusedError
 from services.executor.egress_request import read_request
 
 if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter, Timeout
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from services.executor.egress import AllowList, Endpoint
 
@@ -37,6 +39,7 @@ async def resolved(endpoint: Endpoint) -> list[str]:
 class Proxy:
     """Serves connections; `tell` gets a sentence for each that is refused.
 
+    `keys` are told to the first who asks for them: the agent, before it starts anything.
     `sent_bytes` and `received_bytes` are what all of them carried to and from other hosts.
     """
 
@@ -45,12 +48,14 @@ class Proxy:
         allowed: AllowList,
         *,
         tell: Callable[[str], None],
+        keys: Mapping[str, str] | None = None,
         resolve: Callable[[Endpoint], Awaitable[list[str]]] = resolved,
     ) -> None:
         self.sent_bytes = 0
         self.received_bytes = 0
         self._allowed = allowed
         self._tell = tell
+        self._keys = keys
         self._resolve = resolve
         self._open: set[asyncio.Task[None]] = set()
 
@@ -87,6 +92,11 @@ class Proxy:
                 head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.LimitOverrunError:
             raise RefusedError(f"a request's head has more than {HEAD_BYTES_MAX} bytes", status=431) from None
+        if head == KEYS_ASKED:
+            keys, self._keys = self._keys, None
+            writer.write(json.dumps(dict(keys or {})).encode())
+            await writer.drain()
+            return
         request = read_request(head)
         there_reader, there_writer = await self._connected(request.endpoint)
         try:

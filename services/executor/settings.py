@@ -68,10 +68,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return "ANTHROPIC_API_KEY" in self.model_variables
 
     @property
+    def secret_variables(self) -> dict[str, str]:
+        """Those of the agent's variables that must never be seen."""
+        passed = {**self.kaggle_variables, **self.model_variables}
+        return {name: passed[name] for name in _SECRET if name in passed}
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """The values that must never be seen."""
-        passed = {**self.kaggle_variables, **self.model_variables}
-        return tuple(passed[name] for name in _SECRET if name in passed)
+        return tuple(self.secret_variables.values())
 
 
 def read(environment: Environment) -> Settings:

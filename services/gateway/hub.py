@@ -54,11 +54,6 @@ class Subscription:
         self._end = self._end or reason
         self._wake()
 
-    @property
-    def has_more(self) -> bool:
-        """There are events to take without waiting."""
-        return bool(self._waiting)
-
     async def take(self, *, wait_s: float) -> Recorded | End | None:
         """The next event; the end once all were taken; None where nothing came within `wait_s`."""
         if not self._waiting and self._end is None:

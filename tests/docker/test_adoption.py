@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from events.catalogue import (
 from events.jetstream import JetStreamLog, ensure_stream
 from events.log import JobAt
 from events.memory import MemoryLog
+from events.progress import KEPT_BACK, KEYS_ASKED
 from services.artifacts import ensure_bucket
 from services.executor import loop
 from services.executor.container import LABEL_ATTEMPT, LABEL_EXECUTOR, LABEL_JOB, docker_facts
@@ -263,7 +265,27 @@ async def test_a_killed_executor_goes_on_with_its_containers_once_it_is_back(
     lines = [line.text async for line in LogLines(connection).stored(jobs["talking"])]
     assert lines == [f"line {step}" for step in range(STEPS)]
     assert (await events_of(log, jobs["endless"]))[-1] == lost
-    assert executor.said().count('"event": "adopted"') == 2
+    assert executor.said().count('"event":"adopted"') == 2
+
+
+ASKING = f"""
+import socket
+def ask():
+    with socket.socket(socket.AF_UNIX) as there:
+        there.connect(os.environ["PODIUM_EGRESS_SOCKET"])
+        there.sendall({KEYS_ASKED!r})
+        return json.loads(b"".join(iter(lambda: there.recv(65536), b"")))
+os.environ.update(ask())
+assert ask() == {{}}, "the keys were told twice"
+"""
+
+
+def layers_hold(image: str, words: str) -> bool:
+    """Whether words stand anywhere in the layers of an image."""
+    with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as save:
+        found = subprocess.run(["grep", "-qaF", words], stdin=save.stdout, check=False).returncode == 0
+    assert found or save.returncode == 0
+    return found
 
 
 async def test_no_secret_leaves_a_container(
@@ -273,7 +295,7 @@ async def test_no_secret_leaves_a_container(
     executor = Killable(tmp_path, nats_server.url, scripted_image)
     (tmp_path / "key").write_text(CANARY + "\n")
     executor.set(ANTHROPIC_API_KEY_FILE=str(tmp_path / "key"))
-    folder = executor.competition("telling", TELLING + "wait_for('/data/go')")
+    folder = executor.competition("telling", ASKING + TELLING + "wait_for('/data/go')")
     await schedule(log, job_id, competition="telling")
     await executor.start()
     try:
@@ -286,7 +308,9 @@ async def test_no_secret_leaves_a_container(
     assert isinstance(succeeded, AttemptSucceeded)
     assert [artifact.name for artifact in succeeded.artifacts] == ["submission.csv", "plan.json"]
     labels = await volumes_labels(docker)
-    assert CANARY not in f"{shown['Name']} {shown['Config']['Labels']} {shown['Args']} {labels}"
+    assert f"ANTHROPIC_API_KEY={KEPT_BACK}" in shown["Config"]["Env"]
+    assert CANARY not in f"{shown} {labels} {await docker.images.history(scripted_image)}"
+    assert not await asyncio.to_thread(layers_hold, scripted_image, CANARY)
     stored = await all_stored(connection)
     assert b"told" in stored["LOGS"]
     assert not [name for name, text in stored.items() if CANARY.encode() in text]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from contextlib import asynccontextmanager
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -13,7 +14,14 @@ import pytest
 from aiodocker import Docker
 from aiodocker.exceptions import DockerError
 
-from events.catalogue import AttemptFailed, AttemptStarted, AttemptSucceeded, JobCancelRequested, StageStarted
+from events.catalogue import (
+    AttemptFailed,
+    AttemptStarted,
+    AttemptSucceeded,
+    JobCancelRequested,
+    StageProgressed,
+    StageStarted,
+)
 from events.log import JobAt
 from events.memory import MemoryLog
 from services.executor import docker_sandbox
@@ -216,13 +224,23 @@ async def cutting_proxy(daemon: Path, at: Path) -> AsyncIterator[Callable[[], No
     await asyncio.sleep(0.05)
 
 
+TIMED = """
+say("stage_started", stage="analysis")
+for step in range(20):
+    say("stage_progressed", stage="analysis", fraction=step / 20, message=str(time.time()))
+    time.sleep(0.05)
+model("m")
+succeed()
+"""
+
+
 async def test_attempts_in_containers_become_events(
     runtime: DockerRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(docker_sandbox, "STOP_S", 1)
     log, store, given = MemoryLog(), MemoryStore(), settings(tmp_path)
     for slug, body in (
-        ("good", "say('stage_started', stage='analysis'); model('m'); succeed()"),
+        ("good", TIMED),
         (
             "stubborn",
             "signal.signal(15, signal.SIG_IGN); say('stage_started', stage='analysis'); time.sleep(600)",
@@ -242,6 +260,13 @@ async def test_attempts_in_containers_become_events(
     assert isinstance(started, AttemptStarted)
     assert started.runtime == "docker"
     assert any("CPUs" in note for note in started.notes)
+    lags_s = [
+        record.time.timestamp() - float(record.event.message)
+        for record in await log.read_job(jobs["good"])
+        if isinstance(record.event, StageProgressed)
+    ]
+    assert len(lags_s) == 20
+    assert median(lags_s) < 0.2, "what an agent says is in the log at once"
     assert store.files[f"{jobs['good']}/1/submission.csv"] == b"id,y\n1,2\n"
     crashed = (await until(log, jobs["broken"], AttemptFailed))[-1]
     assert isinstance(crashed, AttemptFailed)

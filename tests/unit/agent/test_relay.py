@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from agent.relay import lead_out
 from agent.settings import EGRESS_VARIABLE
+from events.progress import KEPT_BACK, KEYS_ASKED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +44,28 @@ def test_all_that_is_said_is_passed_on_both_ways_by_an_executor_that_comes_late(
         client.shutdown(socket.SHUT_WR)
         assert b"".join(iter(lambda: client.recv(65_536), b"")) == MUCH
         executor.join(20)
+
+
+def test_keys_that_were_kept_back_are_asked_for(tmp_path: Path) -> None:
+    path = str(tmp_path / "proxy.sock")
+    environment = {EGRESS_VARIABLE: path, "KAGGLE_KEY": KEPT_BACK, "KAGGLE_USERNAME": "me"}
+    heard: list[bytes] = []
+
+    def tell() -> None:
+        there, _ = listening.accept()
+        with there:
+            heard.append(b"".join(iter(lambda: there.recv(65_536), b"")))
+            there.sendall(b'{"KAGGLE_KEY": "k-e-y"}')
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen()
+        executor = threading.Thread(target=tell)
+        executor.start()
+        lead_out(environment)
+        executor.join(20)
+    assert heard == [KEYS_ASKED]
+    assert (environment["KAGGLE_KEY"], environment["KAGGLE_USERNAME"]) == ("k-e-y", "me")
 
 
 def test_an_agent_without_a_way_out_is_left_as_it_is() -> None:

@@ -7,6 +7,7 @@ import contextlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from events.progress import KEYS_ASKED
 from services.executor import egress_proxy
 from services.executor.egress import AllowList, Endpoint
 from services.executor.egress_gates import TOLD_MAX, Gates
@@ -171,3 +172,12 @@ async def test_a_socket_may_lie_deeper_than_its_address_can_say(tmp_path: Path) 
         assert socket.is_socket()
         assert socket.stat().st_mode & 0o777 == 0o666
         assert folder.stat().st_mode & 0o077 == 0
+
+
+async def test_keys_are_told_to_the_first_who_asks_and_to_nobody_after(tmp_path: Path) -> None:
+    gates = Gates(tmp_path)
+    await gates.open("one", NOTHING, {"KAGGLE_KEY": "k-e-y"})
+    assert await say(tmp_path, KEYS_ASKED) == b'{"KAGGLE_KEY": "k-e-y"}'
+    assert await say(tmp_path, KEYS_ASKED) == b"{}"
+    assert gates.take("one") == []
+    await gates.remove("one")
