@@ -201,7 +201,9 @@ class AttemptRun:
                     await self._news.wait()
 
     async def _succeed(self, sandbox: Sandbox, said: Succeeded) -> None:
-        artifacts = await collect(sandbox, self._store, said.artifacts, secrets=self._secrets)
+        artifacts = await collect(
+            sandbox, self._store, said.artifacts, secrets=self._secrets, log=self._hearing.log
+        )
         if isinstance(artifacts, Failure):
             await self._fail(artifacts)
             return

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 FILES_MAX: Final = 32
 FILE_BYTES_MAX: Final = 128 * 1024**2
 ALL_BYTES_MAX: Final = 256 * 1024**2
+LOG: Final = "log.txt"
+"""What the attempt's processes wrote, kept as long as the submission; their stream is not."""
+
 _TRIES: Final = 6
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
@@ -42,7 +45,7 @@ class Store(Protocol):
 
 def wanted(names: Sequence[str]) -> tuple[str, ...]:
     """The names to fetch: the submission first, then each other plain file name once, up to a limit."""
-    plain = (name for name in names if _PLAIN_NAME.fullmatch(name))
+    plain = (name for name in names if name != LOG and _PLAIN_NAME.fullmatch(name))
     return tuple(dict.fromkeys((SUBMISSION, *plain)))[:FILES_MAX]
 
 
@@ -52,13 +55,14 @@ async def collect(
     names: Sequence[str],
     *,
     secrets: Sequence[str] = (),
+    log: bytes = b"",
     pause_s: float = 1.0,
 ) -> tuple[Artifact, ...] | Failure:
-    """Fetch and store the named files; a failure where there is no submission or it cannot be stored.
+    """Fetch and store the named files, and the `log` where there is one.
 
-    Another file that is missing or refused is left out, with a warning: the submission is worth more.
-    A file that holds one of `secrets` is refused.
-    `pause_s` is the first pause between tries to store; it doubles.
+    A failure where there is no submission or something cannot be stored.  Another file that is missing or
+    refused is left out, with a warning: the submission is worth more.  A file that holds one of `secrets`
+    is refused.  `pause_s` is the first pause between tries to store; it doubles.
 
     Raises:
         SandboxError: the sandbox cannot be read now.
@@ -77,6 +81,11 @@ async def collect(
             continue
         left -= len(data)
         stored = await _put(store, sandbox, name, data, pause_s=pause_s)
+        if isinstance(stored, Failure):
+            return stored
+        kept.append(stored)
+    if log:
+        stored = await _put(store, sandbox, LOG, log, pause_s=pause_s)
         if isinstance(stored, Failure):
             return stored
         kept.append(stored)

@@ -71,6 +71,7 @@ class Hearing:
         self._sink = sink
         self._heard = heard
         self._lines = 0
+        self._texts: list[str] = []
 
     async def take(self, stream: StreamName, line: bytes, *, nonce: str, now_s: float) -> None:
         """One more line; a message counts only with the nonce, and from stdout."""
@@ -102,12 +103,19 @@ class Hearing:
         if self._lines == LINES_MAX:
             _log.warning("agent_lines_dropped", after=LINES_MAX)
             stream, text = "stderr", "More was written than is kept: from here on lines are left out."
+        if self._lines <= LINES_MAX:
+            self._texts.append(f"{stream} {text}\n")
         if self._sink is None or self._lines > LINES_MAX or self._lines <= self._heard.lines:
             return
         line_of_log = LogLine(
             attempt=self._attempt, number=self._lines, time=utc_now(), stream=stream, text=text
         )
         await self._sink.write(self._job_id, line_of_log)
+
+    @property
+    def log(self) -> bytes:
+        """All log lines that are kept, with the name of their stream before each."""
+        return "".join(self._texts).encode()
 
     @property
     def lines(self) -> int:

@@ -31,6 +31,7 @@ from events.memory import MemoryLog
 from events.progress import KEPT_BACK, KEYS_ASKED
 from services.artifacts import ensure_bucket
 from services.executor import loop
+from services.executor.collection import LOG
 from services.executor.container import LABEL_ATTEMPT, LABEL_EXECUTOR, LABEL_JOB, docker_facts
 from services.executor.docker import DockerRuntime
 from services.executor.egress_gates import Gates
@@ -306,7 +307,7 @@ async def test_no_secret_leaves_a_container(
     finally:
         await executor.stop()
     assert isinstance(succeeded, AttemptSucceeded)
-    assert [artifact.name for artifact in succeeded.artifacts] == ["submission.csv", "plan.json"]
+    assert [artifact.name for artifact in succeeded.artifacts] == ["submission.csv", "plan.json", LOG]
     labels = await volumes_labels(docker)
     assert f"ANTHROPIC_API_KEY={KEPT_BACK}" in shown["Config"]["Env"]
     assert CANARY not in f"{shown} {labels} {await docker.images.history(scripted_image)}"

@@ -27,6 +27,7 @@ from events.catalogue import (
 from events.log import JobAt
 from events.memory import MemoryLog
 from services.executor import attempt
+from services.executor.collection import LOG
 from services.executor.process import NOTE
 from services.executor.runtime import SandboxSpec
 from tests.unit.executor.stage import (
@@ -112,8 +113,9 @@ succeed("report.html")
         job_id="a", attempt=1, number=2, stage="training", fraction=0.5, message="half way"
     )
     assert isinstance(succeeded, AttemptSucceeded)
-    assert [artifact.name for artifact in succeeded.artifacts] == ["submission.csv", "report.html"]
+    assert [artifact.name for artifact in succeeded.artifacts] == ["submission.csv", "report.html", LOG]
     assert store.files["a/1/submission.csv"] == b"id,y\n1,2\n"
+    assert store.files[f"a/1/{LOG}"].startswith(b"std")
     assert not (tmp_path / "work" / "attempts" / "a").exists()
 
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 from events.catalogue import AttemptSucceeded
 from events.jetstream import JetStreamLog, ensure_stream
 from services.artifacts import ArtifactStore, ensure_bucket
+from services.executor.collection import LOG
 from services.executor.loop import Executor
 from services.logstream import LogLines, ensure_log_stream
 from tests.secrecy import CANARY, TELLING, all_stored
@@ -38,7 +39,7 @@ async def test_no_secret_leaves_a_process(tmp_path: Path, capfd: pytest.CaptureF
         stored = await all_stored(connection)
     server.kill()
     assert isinstance(succeeded, AttemptSucceeded)
-    assert [artifact.name for artifact in succeeded.artifacts] == ["submission.csv", "plan.json"]
+    assert [artifact.name for artifact in succeeded.artifacts] == ["submission.csv", "plan.json", LOG]
     assert set(stored) == {"JOBS", "LOGS", "OBJ_artifacts"}
     assert b"told" in stored["LOGS"]
     assert b"with [secret]" in stored["JOBS"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from events.job import Failure
-from services.executor.collection import collect
+from services.executor.collection import LOG, collect
 from services.executor.runtime import FileMissingError, FileRefusedError
 from tests.unit.executor.stage import MemoryStore
 
@@ -48,6 +48,14 @@ async def test_other_files_may_be_missing_or_refused_but_not_the_submission() ->
     refused = await collect(Files(submission_csv=None), MemoryStore(), [])
     assert isinstance(refused, Failure)
     assert (refused.reason, refused.retryable) == ("artifact_refused", False)
+
+
+async def test_the_log_is_kept_beside_the_files_and_no_file_takes_its_name() -> None:
+    store = MemoryStore()
+    kept = await collect(Files(submission_csv=b"s", log_txt=b"forged"), store, ["log.txt"], log=b"stdout a\n")
+    assert isinstance(kept, tuple)
+    assert [artifact.name for artifact in kept] == ["submission.csv", LOG]
+    assert store.files[f"j/1/{LOG}"] == b"stdout a\n"
 
 
 async def test_all_files_together_have_a_limit(monkeypatch) -> None:
