@@ -76,7 +76,7 @@ def test_a_busy_machine_gets_a_model_in_time(tmp_path: Path) -> None:
     """Two agents, each in the other's way as well as in that of the load."""
     asked = {"titanic-passenger-survival": "Survived", "handwritten-digit-pixels": "Label"}
     with ThreadPoolExecutor() as pool:
-        started = [pool.submit(solved, tmp_path / name, public(name), 28) for name in asked]
+        started = [pool.submit(solved, tmp_path / name, public(name), 40) for name in asked]
         answers = [each.result() for each in started]
     for (last, models, submitted), column in zip(answers, asked.values(), strict=True):
         assert "constant" not in models
