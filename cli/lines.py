@@ -39,6 +39,8 @@ def _of_stage(event: ev.Event) -> str | None:
             return f"model {event.model}: {event.metric} {score_words(event.score, event.fold_scores)}"
         case ev.SubmissionUploaded():
             return f"submitted to Kaggle: {event.message}"
+        case ev.EgressRefused():
+            return f"egress refused: {event.what}"
         case ev.LlmCallCompleted():
             return f"call to {event.model} ({event.purpose}): ${event.dollars:.4f}"
         case _:

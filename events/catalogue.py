@@ -155,6 +155,16 @@ class SubmissionUploaded(_Said, frozen=True, kw_only=True):
     message: str
 
 
+class EgressRefused(_Event, frozen=True, kw_only=True):
+    """The agent wanted to connect where it may not, and was not let.  Written by the executor.
+
+    `what` says where to and why not; the same is told once for an attempt.
+    """
+
+    attempt: int
+    what: str
+
+
 class AttemptSucceeded(_Event, frozen=True, kw_only=True):
     """A valid submission lies in the object store.  Written by the executor.
 
@@ -229,6 +239,7 @@ Event: TypeAlias = (
     | ModelEvaluated
     | LlmCallCompleted
     | SubmissionUploaded
+    | EgressRefused
     | AttemptSucceeded
     | AttemptFailed
     | AttemptLost

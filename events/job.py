@@ -231,6 +231,7 @@ _AttemptEvent: TypeAlias = (
     | ev.ModelEvaluated
     | ev.LlmCallCompleted
     | ev.SubmissionUploaded
+    | ev.EgressRefused
     | ev.AttemptSucceeded
     | ev.AttemptFailed
     | ev.AttemptLost
@@ -272,6 +273,8 @@ def _evolve_attempt(attempt: Attempt, event: _AttemptEvent, at: datetime) -> Att
                 outcome=event.outcome, public_score=event.public_score, message=event.message
             )
             return replace(attempt, submission=submission)
+        case ev.EgressRefused():
+            return attempt
         case ev.AttemptSucceeded():
             ended = replace(attempt, ended_at=at, disk_bytes_peak=event.disk_bytes_peak)
             return replace(ended, status="succeeded", result=_result_of(event))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from events.catalogue import (
     AttemptStarted,
+    EgressRefused,
     LlmCallCompleted,
     ModelEvaluated,
     StageCompleted,
@@ -67,6 +68,14 @@ def last_heard(records: Sequence[Recorded], attempt: int) -> int:
     events = (record.event for record in records)
     numbers = (event.number for event in events if isinstance(event, SAID) and event.attempt == attempt)
     return max(numbers, default=0)
+
+
+def told_refusals(records: Sequence[Recorded], attempt: int) -> frozenset[str]:
+    """The refused connections of an attempt that are in the log."""
+    events = (record.event for record in records)
+    return frozenset(
+        event.what for event in events if isinstance(event, EgressRefused) and event.attempt == attempt
+    )
 
 
 def time_run_s(job: Job, now: datetime) -> float:

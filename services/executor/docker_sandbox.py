@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from services.executor.disk import VolumeSizes
     from services.executor.egress_gates import Gates
+    from services.executor.runtime import Channel
     from services.log_line import StreamName
 
 _CALL_S: Final = 60.0
@@ -76,7 +77,7 @@ class DockerSandbox:
         """See `Remains.attempt`."""
         return self._attempt
 
-    async def lines(self) -> AsyncIterator[tuple[StreamName, bytes]]:
+    async def lines(self) -> AsyncIterator[tuple[Channel, bytes]]:
         """See `Sandbox.lines`.
 
         The Engine's answer ends alike when the container ends and when the connection breaks: only a
@@ -93,7 +94,7 @@ class DockerSandbox:
                     if place.is_new(stamp):
                         # Before the container's own line: what was refused is then not its last word.
                         for refused in self._gates.take(self._name):
-                            yield "stdout", refused.encode()
+                            yield "egress", refused.encode()
                         for line in splitters[stream].feed(data):
                             yield stream, line
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -102,7 +103,7 @@ class DockerSandbox:
                 await asyncio.sleep(_PAUSE_S)
             place.resume()
         for refused in self._gates.take(self._name):
-            yield "stdout", refused.encode()
+            yield "egress", refused.encode()
         for stream, splitter in splitters.items():
             for line in splitter.flush():
                 yield stream, line

@@ -59,7 +59,7 @@ class Gate:
         self._server = await asyncio.start_unix_server(self._proxy.take, sock=listening, limit=HEAD_BYTES_MAX)
 
     def take(self) -> list[str]:
-        """What was refused since the last call, at first since the container's start; as log lines."""
+        """What was refused since the last call, at first since the container's start."""
         new, self._taken = self._told[self._taken :], len(self._told)
         return new
 
@@ -77,7 +77,7 @@ class Gate:
             return
         _log.warning("egress_refused", container=self._name, what=what)
         last = len(self._told) == TOLD_MAX - 1
-        line = f"egress refused: {'more than is told here' if last else what}"
+        line = "more than is told here" if last else what
         self._told.append(line)
         with self._refused.open("a") as file:
             file.write(f"{line}\n")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 import structlog
 
+from events.catalogue import EgressRefused
 from events.progress import Failed, Succeeded, decode_line
 from services.executor.lines import printable
 from services.executor.outbox import Outbox
@@ -15,6 +16,7 @@ from services.log_line import LogLine
 from services.running import utc_now
 
 if TYPE_CHECKING:
+    from services.executor.runtime import Channel
     from services.log_line import StreamName
 
 LINES_MAX: Final = 10_000
@@ -40,10 +42,13 @@ class LineSink(Protocol):
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of an attempt's output is stored: its messages as events, its log lines in their stream."""
+    """How much of an attempt's output is stored: its messages and what it was refused, as events; its log
+    lines in their stream.
+    """
 
     messages: int = 0
     lines: int = 0
+    refusals: frozenset[str] = frozenset()
 
 
 class Hearing:
@@ -70,11 +75,26 @@ class Hearing:
         self._secrets = secrets
         self._sink = sink
         self._heard = heard
+        self._refusals = set(heard.refusals)
         self._lines = 0
         self._texts: list[str] = []
 
-    async def take(self, stream: StreamName, line: bytes, *, nonce: str, now_s: float) -> None:
+    async def take(self, channel: Channel, line: bytes, *, nonce: str, now_s: float) -> None:
         """One more line; a message counts only with the nonce, and from stdout."""
+        if channel == "egress":
+            await self._refuse(line, now_s)
+        else:
+            await self._hear(channel, line, nonce=nonce, now_s=now_s)
+
+    async def _refuse(self, line: bytes, now_s: float) -> None:
+        """A connection that was not made: a line of the log each time, an event the first time."""
+        what = self.clean(line.decode(errors="replace"))
+        if what not in self._refusals:
+            self._refusals.add(what)
+            self.outbox.put(EgressRefused(job_id=self._job_id, attempt=self._attempt, what=what), now_s)
+        await self._note("stdout", b"egress refused: " + line)
+
+    async def _hear(self, stream: StreamName, line: bytes, *, nonce: str, now_s: float) -> None:
         spoken = decode_line(line, nonce=nonce) if stream == "stdout" else None
         if spoken is None:
             await self._note(stream, line)

@@ -11,7 +11,7 @@ import structlog
 from events.catalogue import AttemptFailed, AttemptStarted
 from events.live import LiveJobs
 from events.log import UnavailableError
-from services.executor.adoption import is_left_over, last_heard, runs_here, time_run_s
+from services.executor.adoption import is_left_over, last_heard, runs_here, time_run_s, told_refusals
 from services.executor.attempt import AttemptRun
 from services.executor.hearing import Heard, Hearing
 from services.executor.outcome import restarted
@@ -146,9 +146,10 @@ class Executor:
                 await remains.remove()
             await self._report_restart(job, number)
             return
-        messages = last_heard(await self._records(job), number)
+        records = await self._records(job)
+        messages = last_heard(records, number)
         lines = await self._lines.last_number(job.job_id, number) if self._lines else 0
-        known = Heard(messages=messages, lines=lines)
+        known = Heard(messages=messages, lines=lines, refusals=told_refusals(records, number))
         run = self._begin(job, number, adopted, heard=known, ran_s=time_run_s(job, self._clock()))
         _log.info("adopted", job_id=job.job_id, attempt=number, messages=messages, lines=lines)
         if job.cancel_requested:

@@ -11,17 +11,19 @@ without Docker).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from events.catalogue import DiskBound
 from events.job import Failure
+from services.log_line import StreamName
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from services.log_line import StreamName
+Channel: TypeAlias = StreamName | Literal["egress"]
+"""Where a line comes from: the process, or what stands at its way out and says what it was refused."""
 
 
 class SandboxError(Exception):
@@ -118,7 +120,7 @@ class Remains(Protocol):
 class Sandbox(Remains, Protocol):
     """A started sandbox; `lines` is read once, to its end, then `wait`, then `read`, then `remove`."""
 
-    def lines(self) -> AsyncIterator[tuple[StreamName, bytes]]:
+    def lines(self) -> AsyncIterator[tuple[Channel, bytes]]:
         """Each line as it is written, newline off, cut at `events.progress.LINE_BYTES_MAX`.
 
         Begins with the first line that the process has written, also for a sandbox that was adopted, and

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from msgspec.structs import replace
 
-from events.catalogue import AttemptSucceeded, StageProgressed
+from events.catalogue import AttemptSucceeded, EgressRefused, StageProgressed
 from events.jetstream import JetStreamLog, ensure_stream
 from events.memory import MemoryLog
 from services.artifacts import ensure_bucket
@@ -165,7 +165,7 @@ async def test_an_agent_gone_wild_reaches_what_it_may_and_nothing_else(
         given = replace(settings(tmp_path), model_variables=variables)
         await schedule(log, job_id)
         async with running_here(Executor(log, runtime, MemoryStore(), given, lines=lines)):
-            await until(log, job_id, AttemptSucceeded)
+            events = await until(log, job_id, AttemptSucceeded)
     found = json.loads(lines.texts[-1])
     assert found["interfaces"] == ["lo"]
     assert set(found["own"].values()) <= {"OSError", "PermissionError"}
@@ -173,6 +173,7 @@ async def test_an_agent_gone_wild_reaches_what_it_may_and_nothing_else(
     assert list(found["proxy"].values()) == refused
     assert len(refused) == 4
     assert lines.texts[:-1] == [f"egress refused: {line}" for line in refused]
+    assert [event.what for event in events if isinstance(event, EgressRefused)] == refused
     assert found["allowed"] == ANSWER.decode()
     assert (found["kept"], "changed" in found) == ([30, 30], False)
     assert (forbidden, allowed) == ([], [b"hello"])
@@ -220,5 +221,7 @@ async def test_an_executor_that_was_killed_leads_its_containers_out_again(
     said = [event.message for event in events if isinstance(event, StageProgressed)]
     assert said == [ANSWER.decode()] * 2
     assert heard == [b"hello"] * 2
-    assert lines == [f"egress refused: evil.example:{step} is not on the allow-list" for step in (1, 2)]
+    refused = [f"evil.example:{step} is not on the allow-list" for step in (1, 2)]
+    assert [event.what for event in events if isinstance(event, EgressRefused)] == refused
+    assert lines == [f"egress refused: {what}" for what in refused]
     assert not list((tmp_path / "work" / "egress" / executor.id).iterdir())

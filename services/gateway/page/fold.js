@@ -4,8 +4,8 @@
 
 export const EVENT_TYPES = [
   "JobRequested", "JobCancelRequested", "AttemptScheduled", "AttemptStarted", "StageStarted",
-  "StageProgressed", "StageCompleted", "ModelEvaluated", "LlmCallCompleted", "SubmissionUploaded", "AttemptSucceeded",
-  "AttemptFailed", "AttemptLost", "RetryScheduled", "JobSucceeded", "JobFailed", "JobCancelled",
+  "StageProgressed", "StageCompleted", "ModelEvaluated", "LlmCallCompleted", "SubmissionUploaded", "EgressRefused",
+  "AttemptSucceeded", "AttemptFailed", "AttemptLost", "RetryScheduled", "JobSucceeded", "JobFailed", "JobCancelled",
 ];
 
 export const STAGES = ["analysis", "planning", "codegen", "training"];

@@ -53,6 +53,7 @@ function told(record) {
     case "ModelEvaluated": return `${record.model}: ${score(record.score)} ${record.metric}`;
     case "LlmCallCompleted": return `${record.model}: ${record.purpose}`;
     case "SubmissionUploaded": return record.message;
+    case "EgressRefused": return record.what;
     case "AttemptSucceeded": return `${score(record.score)} ${record.metric}`;
     case "AttemptFailed": case "JobFailed": return `${words(record.reason)}: ${record.message}`;
     case "AttemptLost": return `attempt ${record.attempt}`;
