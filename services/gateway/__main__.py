@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from services import logs, tracing
 from services.environment import Environment, SettingError
 from services.gateway import settings
 from services.gateway.app import create_app
+from services.gateway.forwarded import Forwarded
 from services.gateway.parts import Parts
 from services.gateway.wire import BoundedProtocol
 from services.running import refuse
 
 if TYPE_CHECKING:
     import socket
+
+    from litestar.types import ASGIApp
 
 _LAST_WORDS_S: Final = 10
 
@@ -29,7 +33,7 @@ class GatewayServer(uvicorn.Server):
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         config = uvicorn.Config(
-            create_app(parts),
+            _behind_proxies(parts),
             host=parts.settings.host,
             port=parts.settings.port,
             loop="uvloop",
@@ -38,8 +42,7 @@ class GatewayServer(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=bool(parts.settings.trusted_proxies),
-            forwarded_allow_ips=list(parts.settings.trusted_proxies),
+            proxy_headers=False,
             timeout_graceful_shutdown=_LAST_WORDS_S,
         )
         super().__init__(config)
@@ -48,6 +51,16 @@ class GatewayServer(uvicorn.Server):
         """Stop: streams first, then everything else."""
         self._parts.hub.close()
         await super().shutdown(sockets)
+
+
+def _behind_proxies(parts: Parts) -> ASGIApp:
+    """The app, told who asked where a trusted proxy says so: in the header that proxies here write."""
+    app = cast("ASGIApp", create_app(parts))
+    trusted = list(parts.settings.trusted_proxies)
+    if not trusted:
+        return app
+    believing = cast("ASGIApp", ProxyHeadersMiddleware(cast("Any", app), trusted))
+    return Forwarded(believing) if parts.settings.proxy_header == "forwarded" else believing
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from litestar.router import Router
 
 from services.gateway import problems
 from services.gateway.access import OPEN, caller_of, gate
+from services.gateway.heads import Heads
 from services.gateway.methods import Methods
 from services.gateway.openapi import ExactJson
 from services.gateway.request_log import RequestLog
@@ -96,7 +97,7 @@ def create_app(parts: Parts) -> Litestar:
         openapi_config=_openapi(parts.settings),
     )
     # Outside of Litestar's router, so that unknown paths and refused methods pass through it too.
-    app.asgi_handler = RequestLog(app.asgi_handler, parts.metrics.answered)
+    app.asgi_handler = RequestLog(Heads(app.asgi_handler), parts.metrics.answered)
     return app
 
 
@@ -121,7 +122,7 @@ def _cors(origins: tuple[str, ...]) -> CORSConfig | None:
         return None
     return CORSConfig(
         allow_origins=list(origins),
-        allow_methods=["GET", "POST", "DELETE"],
+        allow_methods=["GET", "HEAD", "POST", "DELETE"],
         allow_headers=[
             "Authorization",
             "Content-Type",

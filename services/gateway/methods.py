@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from litestar.enums import ScopeType
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from litestar.types import ASGIApp, Receive, Scope, Send
+
+
+def with_head(methods: Iterable[str]) -> str:
+    """The value of ``Allow`` for a path whose handlers take these methods."""
+    known = {method.strip() for method in methods}
+    return ", ".join(sorted(known | {"HEAD"} if "GET" in known else known))
 
 
 class Methods:
@@ -29,6 +37,6 @@ class Methods:
             if route.path_format == template
             for method in route.methods
         }
-        headers = [(b"allow", ", ".join(sorted(allowed)).encode())]
+        headers = [(b"allow", with_head(allowed).encode())]
         await send({"type": "http.response.start", "status": HTTPStatus.NO_CONTENT, "headers": headers})
         await send({"type": "http.response.body", "body": b"", "more_body": False})

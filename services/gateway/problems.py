@@ -16,6 +16,7 @@ from litestar.plugins.problem_details import (
 )
 
 from events.log import UnavailableError
+from services.gateway.methods import with_head
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,7 +120,10 @@ def of_exception(error: Exception) -> ProblemDetailsException:
 def _of_http(error: HTTPException) -> Problem:
     status = HTTPStatus(error.status_code)
     kind = status.phrase.lower().replace(" ", "-")
-    return Problem(status, kind, _DETAILS.get(status, error.detail), headers=error.headers)
+    headers = dict(error.headers or {})
+    if "allow" in headers:
+        headers["allow"] = with_head(headers["allow"].split(","))
+    return Problem(status, kind, _DETAILS.get(status, error.detail), headers=headers)
 
 
 def _invalid(error: ValidationException) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast, get_args
 
 import msgspec
 
@@ -21,13 +21,16 @@ _ORIGIN: Final = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?|https?://\[[0
 _REDIS: Final = ("redis://", "rediss://", "unix://")
 
 
+ProxyHeader: TypeAlias = Literal["x-forwarded-for", "forwarded"]
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the gateway is told at its start.
 
     `submits_per_minute` and `reads_per_minute` hold for one client (0: no limit), whose address a proxy
-    may tell that is in one of the networks `trusted_proxies`; `competitions_dir` holds a folder
-    ``<slug>/public`` for each ``local:<slug>``; `attempt_limit_s` is the executors' own limit, the most
-    that a job may ask for; pages of `cors_origins` may use the interface from a browser.  One that is
+    may tell in its `proxy_header` that is in one of the networks `trusted_proxies`; `competitions_dir` holds
+    a folder ``<slug>/public`` for each ``local:<slug>``; `attempt_limit_s` is the executors' own limit, the
+    most that a job may ask for; pages of `cors_origins` may use the interface from a browser.  One that is
     `read_only` shows a log and appends nothing to it.  With `keys_required` nothing is shown or done
     without an API key; `metrics_open` leaves the metrics out of that.
     """
@@ -41,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     submits_per_minute: int = 10
     reads_per_minute: int = 1200
     trusted_proxies: tuple[str, ...] = ()
+    proxy_header: ProxyHeader = "x-forwarded-for"
     nats_replicas: int = 1
     attempt_limit_s: int = 7200
     read_only: bool = False
@@ -76,6 +80,7 @@ def read(variables: Mapping[str, str]) -> Settings:
         submits_per_minute=env.integer("PODIUM_SUBMITS_PER_MINUTE", 10),
         reads_per_minute=env.integer("PODIUM_READS_PER_MINUTE", 1200),
         trusted_proxies=_networks("PODIUM_TRUSTED_PROXIES", env.optional("PODIUM_TRUSTED_PROXIES")),
+        proxy_header=_proxy_header("PODIUM_PROXY_HEADER", env.text("PODIUM_PROXY_HEADER", "x-forwarded-for")),
         nats_replicas=env.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
         attempt_limit_s=int(env.number("PODIUM_ATTEMPT_LIMIT_S", 7200, at_least=1)),
         read_only=_flag("PODIUM_READ_ONLY", env.text("PODIUM_READ_ONLY", "0")),
@@ -112,6 +117,13 @@ def _flag(name: str, value: str) -> bool:
     if value not in {"0", "1"}:
         raise SettingError(f"{name} should be 0 or 1, not {value!r}")
     return value == "1"
+
+
+def _proxy_header(name: str, value: str) -> ProxyHeader:
+    """Only one is read: a client could write the other, and its proxy pass that on."""
+    if (known := value.lower()) not in get_args(ProxyHeader):
+        raise SettingError(f"{name} should be {' or '.join(get_args(ProxyHeader))}, not {value!r}")
+    return cast("ProxyHeader", known)
 
 
 def _origins(name: str, value: str | None) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,22 @@ import pytest
 from events import catalogue as ev
 from events.contracts import asyncapi
 from services.gateway.job_id import new_job_id
-from tests.integration.gateway_serving import TITANIC, Gateway, migrated, project, requested, serving, started
+from tests.integration.gateway_serving import (
+    TITANIC,
+    Gateway,
+    ended_job,
+    migrated,
+    project,
+    requested,
+    serving,
+    started,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    import httpx
 
     from tests.servers import NatsServer
 
@@ -213,3 +225,34 @@ async def test_the_events_are_described(gateway: Gateway) -> None:
         assert schema.json()["title"] == name
     missing = await gateway.client.get("/schemas/JobExploded.json")
     assert (missing.status_code, missing.json()["type"]) == (404, "urn:podium:problem:no-such-event")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/status/{job}", "/jobs/{job}/files/submission.csv", "/jobs/{job}/log", "/page/main.js", "/nope"],
+)
+async def test_a_head_is_that_of_what_get_answers(gateway: Gateway, path: str) -> None:
+    path = path.format(job=await ended_job(gateway))
+    whole, head = await gateway.client.get(path), await gateway.client.head(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert without_date(head) == without_date(whole)
+    assert int(head.headers["content-length"]) == len(whole.content)
+
+
+async def test_the_head_of_a_stream_is_all_of_it(gateway: Gateway) -> None:
+    for path in (f"/jobs/{await gateway.submit()}/events", "/events"):
+        head = await gateway.client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"].startswith("text/event-stream")
+    async with asyncio.timeout(10):
+        while gateway.parts.hub.readers:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_path_with_no_get_has_no_head(gateway: Gateway) -> None:
+    answer = await gateway.client.head("/run")
+    assert (answer.status_code, answer.content) == (405, b"")
+
+
+def without_date(answer: httpx.Response) -> list[tuple[str, str]]:
+    return [header for header in answer.headers.multi_items() if header[0] != "date"]

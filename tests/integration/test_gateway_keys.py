@@ -174,6 +174,13 @@ async def test_a_job_of_another_key_is_there_no_more_than_one_that_never_was(
         assert "no-such-job" not in body
 
 
+async def test_nor_is_its_head(world: World) -> None:
+    for path in [path for method, path in OF_A_JOB if method == "GET"]:
+        statuses = [(await world.ask(who, "HEAD", at(path, world.job)))[0] for who in (None, "idle", "bob")]
+        assert statuses == [401, 403, 404], path
+        assert (await world.ask("ann", "HEAD", at(path, world.job)))[0] in {200, 204}, path
+
+
 async def test_lists_counts_and_moments_are_of_a_key_s_own_jobs(world: World) -> None:
     async def jobs(who: str, query: str = "") -> set[str]:
         status, _, body = await world.ask(who, "GET", f"/jobs?{query}")

@@ -108,8 +108,14 @@ async def test_only_a_trusted_proxy_is_believed_who_asks(nats_server: NatsServer
 
     async with serving(nats_server, reads_per_minute=1) as gateway:
         assert await statuses(gateway) == [503, 429, 429]
-    async with serving(nats_server, reads_per_minute=1, trusted_proxies=("127.0.0.0/8",)) as gateway:
+    proxies = {"trusted_proxies": ("127.0.0.0/8",)}
+    async with serving(nats_server, reads_per_minute=1, **proxies) as gateway:
         assert await statuses(gateway) == [503, 503, 429]
+    # A client wrote this, and a proxy that speaks another header's words has passed it on.
+    async with serving(nats_server, reads_per_minute=1, proxy_header="forwarded", **proxies) as gateway:
+        assert await statuses(gateway) == [503, 429, 429]
+        told = {"Forwarded": 'for=203.0.113.9, for="198.51.100.2:80"', "X-Forwarded-For": "203.0.113.1"}
+        assert (await gateway.client.get("/stats", headers=told)).status_code == 503
 
 
 async def test_a_head_is_bounded_and_refused_as_a_problem(

@@ -157,7 +157,7 @@ async def test_a_path_and_a_method_that_are_none(gateway: Gateway) -> None:
     assert_problem(answer, 405)
     assert "POST" in answer.headers["allow"]
     answer = await gateway.client.options(f"/jobs/{new_job_id()}")
-    assert (answer.status_code, answer.headers["allow"]) == (204, "DELETE, GET, OPTIONS")
+    assert (answer.status_code, answer.headers["allow"]) == (204, "DELETE, GET, HEAD, OPTIONS")
 
 
 async def test_a_bug_is_hidden(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
