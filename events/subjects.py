@@ -17,6 +17,8 @@ ALL_LOGS: Final = "logs.>"
 WEBHOOKS: Final = "webhooks"
 """The consumer of `STREAM` by which webhooks are made."""
 HEARTBEATS: Final = "podium.heartbeat.*"
+HEARTBEAT_S: Final = 2.0
+"""So often an executor says that it lives."""
 READERS_API: Final = "$JS.READERS.API"
 """By which the services reach the JetStream of the account for readers; see ``deploy/nats-accounts.conf``."""
 LOG_API: Final = "$JS.PODIUM.API"

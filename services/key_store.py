@@ -15,15 +15,10 @@ import structlog
 from msgspec.structs import replace
 from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js.api import KeyValueConfig, StorageType
-from nats.js.errors import (
-    BucketNotFoundError,
-    InvalidKeyError,
-    KeyNotFoundError,
-    KeyWrongLastSequenceError,
-)
+from nats.js.errors import InvalidKeyError, KeyNotFoundError, KeyWrongLastSequenceError
 
 from services.api_keys import ID_BYTES, SECRET_BYTES, ApiKey, Scope, digest_of, token_of
+from services.key_value import ensure_key_value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -53,12 +48,7 @@ class _Used(msgspec.Struct, frozen=True, kw_only=True):
 
 async def ensure_key_bucket(js: JetStreamContext, *, replicas: int = 1) -> None:
     """Make the bucket where there is none."""
-    try:
-        await js.key_value(BUCKET)
-    except BucketNotFoundError:
-        await js.create_key_value(
-            KeyValueConfig(bucket=BUCKET, history=1, storage=StorageType.FILE, replicas=replicas, direct=True)
-        )
+    await ensure_key_value(js, BUCKET, replicas=replicas)
 
 
 class KeyStore:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from nats.errors import Error as NatsError
-from nats.js.api import KeyValueConfig, StorageType
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 
 from events.log import ConflictError, UnavailableError
+from services.key_value import ensure_key_value
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -46,12 +46,7 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True):
 
 async def ensure_secret_bucket(js: JetStreamContext, *, replicas: int = 1) -> None:
     """Make the bucket where there is none."""
-    try:
-        await js.key_value(BUCKET)
-    except BucketNotFoundError:
-        await js.create_key_value(
-            KeyValueConfig(bucket=BUCKET, history=1, storage=StorageType.FILE, replicas=replicas, direct=True)
-        )
+    await ensure_key_value(js, BUCKET, replicas=replicas)
 
 
 class WebhookSecrets:

@@ -1,9 +1,9 @@
-"""Says every two seconds that this executor lives: a scheduler takes long silence for its end."""
+"""Says every `HEARTBEAT_S` that this executor lives: a scheduler takes long silence for its end."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nats.aio.client import Client
-
-EVERY_S: Final = 2.0
 
 _log = structlog.get_logger(__name__)
 
@@ -40,4 +38,4 @@ async def beat(
                 await connection.publish(subject, payload)
             except (NatsError, OSError) as error:
                 _log.warning("heartbeat_missed", error=repr(error))
-        await asyncio.sleep(EVERY_S)
+        await asyncio.sleep(subjects.HEARTBEAT_S)

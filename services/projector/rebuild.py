@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
+from events.log import UnavailableError
 from services.projector.migrations import migrate
 from services.projector.position import LogReplacedError, check
 from services.projector.scratch import Fold, scratch
@@ -48,28 +49,32 @@ async def rebuild(log: History, aside: Aside, *, database_url: str, tell: Tell) 
         try:
             async with aclosing(fold.steps(extent)) as steps:
                 async for at, caught_up in steps:
-                    if caught_up and await swap(connection, await log.extent(), at=at):
+                    if caught_up and await swap(connection, log, at=at):
                         return at
         finally:
             await fold.close()
     raise AssertionError("a log is followed for ever")
 
 
-async def swap(connection: Connection, extent: Extent, *, at: int) -> bool:
-    """Put the new rows, which are folded up to `at`, in the old ones' place; False where those are newer."""
+async def swap(connection: Connection, log: History, *, at: int) -> bool:
+    """Put the new rows, which are folded up to `at`, in the old ones' place.
+
+    False where those are newer, or where somebody does not answer in time: try again.
+    """
     try:
         async with connection.transaction():
             # Whoever reads waits behind us while we wait for a long reader: not for long.
             await connection.execute("SET LOCAL lock_timeout = '1s'")
             await connection.execute(_LOCK, NAME)
-            if await _are_newer(connection, extent, at):
+            # Behind the lock, where the rows move no more: past this end are only those of another log.
+            if await _are_newer(connection, await log.extent(), at):
                 return False
             served = await connection.fetchval("SELECT quote_ident(current_schema())")
             await connection.execute(
                 f"DROP TABLE {served}.jobs; ALTER TABLE {SCHEMA}.jobs SET SCHEMA {served}"
             )
             await connection.execute(_MOVE, NAME)
-    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+    except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, UnavailableError):
         return False
     return True
 

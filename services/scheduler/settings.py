@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
+from events.subjects import HEARTBEAT_S
 from services.environment import SettingError
 from services.scheduler.rules import Rules
 
 if TYPE_CHECKING:
     from services.environment import Environment
     from services.scheduler.rules import Jitter
+
+
+LEASE_S_MIN: Final = 3 * HEARTBEAT_S
+"""A heartbeat that is late or lost must not cost attempts that run."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +44,7 @@ def read(environment: Environment) -> Settings:
             retry_delays_s=environment.numbers("PODIUM_RETRY_DELAYS_S", (60.0, 120.0)),
             retry_jitter=_jitter(environment),
             submitter_running_max=environment.integer("PODIUM_SUBMITTER_RUNNING_MAX", 0) or None,
-            lease_s=environment.number("PODIUM_LEASE_S", 15.0, at_least=1),
+            lease_s=environment.number("PODIUM_LEASE_S", 15.0, at_least=LEASE_S_MIN),
         ),
     )
 

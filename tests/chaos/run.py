@@ -44,7 +44,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     trouble_s: float
     every_s: tuple[float, float]
     settle_s: float
-    lease_s: float = 5.0
+    lease_s: float = 6.0
     running_max: int = 4
     slots: int = 2
     cancel_share: float = 0.15

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.timeout(150)
 async def test_nothing_is_lost_doubled_or_out_of_order_in_trouble(tmp_path: Path) -> None:
-    plan = Plan(jobs=12, seed=3, trouble_s=9.0, every_s=(0.5, 1.1), settle_s=90.0, lease_s=3.0)
+    plan = Plan(jobs=12, seed=3, trouble_s=9.0, every_s=(0.5, 1.1), settle_s=90.0, lease_s=6.0)
     outcome = await run(plan, tmp_path)
     wrong = judge(outcome.history, running_max=plan.running_max)
     told = report(plan, outcome, wrong)

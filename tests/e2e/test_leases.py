@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.e2e.stack import Stack
 
-LEASE_S = 3.0
+LEASE_S = 6.0
 EXECUTORS = ("executor", "executor-2")
 
 # Attempt 1 speaks until it is ended; attempt 2 succeeds once it may.

@@ -90,7 +90,7 @@ async def test_racing_executors_claim_each_attempt_once(
 
 
 async def test_an_executor_says_that_it_lives(connection: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heartbeat, "EVERY_S", 0.05)
+    monkeypatch.setattr(subjects, "HEARTBEAT_S", 0.05)
     heard: asyncio.Queue[Msg] = asyncio.Queue()
     await connection.subscribe(subjects.HEARTBEATS, cb=heard.put)
     beating = asyncio.create_task(

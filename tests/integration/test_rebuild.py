@@ -12,12 +12,15 @@ from events.memory import MemoryLog
 from services.projector.position import LogReplacedError
 from services.projector.rebuild import SCHEMA, rebuild
 from services.projector.scratch import BusyError, scratch
+from services.projector.table import JobTable
 from services.projector.verify import SHOWN, verify
 from tests.integration.test_projector import append, dump, project, projecting, until_at
 from tests.unit.projector.test_loop import Aside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from events.log import Extent
 
 EVENTS = 1500
 
@@ -88,6 +91,28 @@ async def test_projectors_and_readers_go_on_over_any_number_of_rebuilds(database
     verdict = await verify(log, Aside(), database_url=database_url, tell=quiet)
     assert (verdict.different, verdict.sequence) == (0, 2 * EVENTS)
     assert verdict.jobs == await database.fetchval("SELECT count(*) FROM jobs")
+
+
+async def test_where_the_log_ends_is_asked_while_the_rows_cannot_move(database_url, database) -> None:
+    """Asked before, rows that went on meanwhile would seem to be of another log, and older ones come back."""
+    locked = []
+
+    class Watched(MemoryLog):
+        async def extent(self) -> Extent:
+            try:
+                await database.execute("SELECT FROM projection_checkpoint FOR UPDATE NOWAIT")
+                locked.append(False)
+            except asyncpg.LockNotAvailableError:
+                locked.append(True)
+            return await super().extent()
+
+    log = Watched()
+    await append(log, 50)
+    table = JobTable(database_url)
+    await table.checkpoint(await MemoryLog.extent(log))
+    await table.close()
+    await rebuild(log, Aside(), database_url=database_url, tell=quiet)
+    assert locked == [False, True]
 
 
 async def test_a_rebuild_that_is_killed_breaks_nothing_and_can_be_run_again(

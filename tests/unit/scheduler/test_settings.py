@@ -28,3 +28,9 @@ def test_the_rules_can_be_set() -> None:
 def test_an_unknown_jitter_is_named() -> None:
     with pytest.raises(SettingError, match="PODIUM_RETRY_JITTER should be none or full, not 'some'"):
         read(Environment({"PODIUM_RETRY_JITTER": "some"}))
+
+
+def test_a_lease_of_fewer_than_three_heartbeats_is_refused() -> None:
+    assert read(Environment({"PODIUM_LEASE_S": "6"})).rules.lease_s == 6
+    with pytest.raises(SettingError, match=r"PODIUM_LEASE_S should be at least 6, not 5\.9"):
+        read(Environment({"PODIUM_LEASE_S": "5.9"}))
