@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "logs": "cli.commands.logs:logs",
     "cancel": "cli.commands.jobs:cancel",
     "events": "cli.commands.events:events",
+    "webhooks": "cli.commands.webhooks:webhooks",
     "keys": "cli.commands.keys:keys",
     "projection": "cli.commands.projection:projection",
     "bench": "cli.commands.bench:bench",

@@ -40,8 +40,11 @@ class Screen:
         self.is_live = self.console.is_terminal
 
     def line(self, text: str, style: str = "") -> None:
-        """One line, never broken."""
-        self.console.print(text, style=style, markup=False, soft_wrap=True)
+        """One line, never broken; in a pipe as it is, its tabs too."""
+        if self.is_live:
+            self.console.print(text, style=style, markup=False, soft_wrap=True)
+        else:
+            print(text, file=self.console.file, flush=True)
 
     def lines(self, lines: Sequence[str]) -> None:
         """Lines, never broken."""

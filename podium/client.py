@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from contextlib import aclosing
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
@@ -17,8 +16,9 @@ from events.lines import NotALineError, read_record
 from podium.errors import PodiumError, StackError, UsageError
 from podium.frames import recorded
 from podium.refusals import misunderstood, refusal, understood, unreachable
-from podium.sse import Frame, Parser
+from podium.streams import END, Streams
 from services.gateway.view import JobPage, JobView
+from services.gateway.view_webhooks import Deliveries, DeliveryView, Secret
 from services.log_line import LogLine
 
 if TYPE_CHECKING:
@@ -32,15 +32,9 @@ if TYPE_CHECKING:
     from events.recorded import Recorded
 
 _ANSWER_S: Final = 15.0
-_SILENCE_S: Final = 45.0
-"""The gateway sends a comment every 15 s: three in a row missing is a dead connection."""
-
 _COME_BACK_S: Final = 1.0
 _LAG_S: Final = 15.0
 _LOOK_S: Final = 0.1
-_OUTAGE_S: Final = 60.0
-_END: Final = "end"
-"""The frame after which a stream has no more."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +60,6 @@ class Client:
         come_back_s: float = _COME_BACK_S,
     ) -> None:
         self.url = url.rstrip("/")
-        self._come_back_s = come_back_s
         headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
         try:
             self._http = httpx.AsyncClient(
@@ -74,6 +67,7 @@ class Client:
             )
         except httpx.InvalidURL as error:
             raise UsageError(f"{url} is no address of a gateway: {error}.") from error
+        self._streams = Streams(self._http, url=self.url, come_back_s=come_back_s)
 
     async def __aenter__(self) -> Self:
         return self
@@ -211,9 +205,9 @@ class Client:
             StackError: the gateway was not there at the start, or then stayed away for a minute.
         """
         job = None
-        async with aclosing(self._frames(f"/jobs/{job_id}/events")) as frames:
+        async with aclosing(self._streams.frames(f"/jobs/{job_id}/events")) as frames:
             async for frame in frames:
-                if frame.name == _END:
+                if frame.name == END:
                     return
                 if not frame.last_id or (record := recorded(frame)) is None:
                     continue
@@ -234,53 +228,26 @@ class Client:
             for line in (await self._ask("GET", f"/jobs/{job_id}/logs?format=ndjson")).splitlines():
                 yield understood(line, LogLine, url=self.url)
             return
-        async with aclosing(self._frames(f"/jobs/{job_id}/logs?follow=1")) as frames:
+        async with aclosing(self._streams.frames(f"/jobs/{job_id}/logs?follow=1")) as frames:
             async for frame in frames:
-                if frame.name == _END:
+                if frame.name == END:
                     return
                 if frame.name == "line":
                     yield understood(frame.data.encode(), LogLine, url=self.url)
 
-    async def _frames(self, path: str) -> AsyncGenerator[Frame, None]:
-        """The frames of a stream without an end, over all connections that it takes.
+    async def webhooks(self, job_id: str) -> tuple[DeliveryView, ...]:
+        """What receivers were sent of a job in the last month, the oldest first, with every try."""
+        answer = await self._ask("GET", f"/jobs/{job_id}/webhooks")
+        return understood(answer, Deliveries, url=self.url).webhooks
 
-        Raises:
-            StackError: the gateway was not there at the start, or then stayed away for a minute.
-        """
-        last_id, was_there, lost_at = "", False, None
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                async with aclosing(self._connection(path, last_id)) as frames:
-                    async for frame in frames:
-                        was_there, lost_at = True, None
-                        if frame is not None:
-                            last_id = frame.last_id or last_id
-                            yield frame
-            except StackError:
-                lost_at = loop.time() if lost_at is None else lost_at
-                if not was_there or loop.time() - lost_at > _OUTAGE_S:
-                    raise
-            await asyncio.sleep(self._come_back_s)
+    async def redeliver(self, job_id: str, webhook_id: str) -> DeliveryView:
+        """Have a webhook that is over sent once more, now; the webhook as it waits for that."""
+        answer = await self._ask("POST", f"/jobs/{job_id}/webhooks/{webhook_id}/redeliver")
+        return understood(answer, DeliveryView, url=self.url)
 
-    async def _connection(self, path: str, last_id: str) -> AsyncGenerator[Frame | None, None]:
-        """The frames of one connection; None before the first says that the gateway is there."""
-        headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
-        limits = httpx.Timeout(_ANSWER_S, read=_SILENCE_S)
-        parser = Parser()
-        try:
-            async with self._http.stream("GET", path, headers=headers, timeout=limits) as answer:
-                if not answer.is_success:
-                    await answer.aread()
-                    raise refusal(answer)
-                yield None
-                if answer.status_code == HTTPStatus.NO_CONTENT:
-                    yield Frame(name=_END, data="", last_id=last_id)
-                async for piece in answer.aiter_bytes():
-                    for frame in parser.feed(piece):
-                        yield frame
-        except httpx.TransportError as error:
-            raise unreachable(self.url, error) from error
+    async def new_webhook_secret(self) -> str:
+        """A secret to sign webhooks with from now on; the one before it signs along for a day."""
+        return understood(await self._ask("POST", "/webhooks/secret"), Secret, url=self.url).secret
 
     async def _ask(
         self, method: str, path: str, *, body: object = None, headers: dict[str, str] | None = None

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+from rich.console import Console
 from rich.panel import Panel
 
-from cli.commands.options import Duration, home_option
+from cli.commands.options import Duration, home_option, json_option
 from cli.competitions import BUNDLED
 from cli.embedded import background
 from cli.places import api_key, home_at, podium_command
-from cli.screen import Screen
+from cli.screen import Screen, print_json
 from cli.views import facts_table, score_words
 from podium.client import Client
 from podium.errors import PodiumError
@@ -30,14 +31,16 @@ _KEPT: Final = ("submission.csv", "solution.py", "report.html")
 
 @click.command()
 @click.option("--budget", type=Duration(), default="45s", show_default=True, help="How long to train.")
+@json_option
 @home_option
-def demo(budget: int, home: Path | None) -> None:
+def demo(budget: int, *, as_json: bool, home: Path | None) -> None:
     """Solve a bundled competition, from nothing to a graded submission.
 
     Starts a stack in the background if none runs; it keeps running until `podium down`.
+    With --json: the job, the folder of its files and their grade; words go to the standard error.
     """
     place = home_at(home)
-    screen = Screen()
+    screen = Screen(Console(stderr=True, highlight=False)) if as_json else Screen()
     stack = place.stack()
     started_here = stack is None
     try:
@@ -46,7 +49,11 @@ def demo(budget: int, home: Path | None) -> None:
             with screen.console.status("NATS, PostgreSQL, Valkey and the four services …"):
                 stack = background.start(place)
         screen.line(f"The gateway is at {stack.gateway_url}")
-        asyncio.run(_solve(stack.gateway_url, place, screen, budget_s=budget))
+        view, folder, grade = asyncio.run(_solve(stack.gateway_url, place, screen, budget_s=budget))
+        if as_json:
+            print_json({"job": view, "folder": str(folder), "grade": grade})
+        else:
+            _show(screen, _facts(view, grade, folder, stack.gateway_url))
     except (KeyboardInterrupt, click.Abort):
         if started_here:
             screen.line("Stopping the stack …")
@@ -54,7 +61,9 @@ def demo(budget: int, home: Path | None) -> None:
         raise
 
 
-async def _solve(gateway_url: str, home: Home, screen: Screen, *, budget_s: int) -> None:
+async def _solve(
+    gateway_url: str, home: Home, screen: Screen, *, budget_s: int
+) -> tuple[JobView, Path, Grade]:
     async with Client(gateway_url, api_key=api_key()) as client:
         job_id = await client.run(f"local:{_SLUG}", budget_s=budget_s)
         screen.line(f"Job {job_id}: local:{_SLUG}, {budget_s} s an attempt")
@@ -67,7 +76,10 @@ async def _solve(gateway_url: str, home: Home, screen: Screen, *, budget_s: int)
         submission = await _fetch(client, view, folder)
     with screen.console.status("Grading on the held-back answers …"):
         grade = _grade(submission)
-    facts = _facts(view, grade, folder, gateway_url)
+    return view, folder, grade
+
+
+def _show(screen: Screen, facts: list[tuple[str, str]]) -> None:
     card = Panel(facts_table(facts), title="A graded submission", title_align="left", border_style="green")
     screen.show(card, [f"{name:<17} {fact}" for name, fact in facts])
 

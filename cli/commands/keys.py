@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import click
 from nats.errors import Error as NatsError
 from rich.table import Table
+from rich.text import Text
 
 from cli.commands.options import home_option, json_option
 from cli.places import nats_url
@@ -108,7 +109,7 @@ def list_keys(*, as_json: bool, home: Path | None) -> None:
             return
         table = Table(*_COLUMNS, box=None, header_style="bold", pad_edge=False)
         for row in rows:
-            table.add_row(*(cell or "-" for cell in row))
+            table.add_row(*(Text(cell or "-") for cell in row))
         Screen().show(table, ["  ".join(cell or "-" for cell in row) for row in rows])
 
     asyncio.run(show())

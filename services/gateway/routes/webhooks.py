@@ -3,60 +3,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import msgspec
 from litestar import get, post
 from litestar.params import PathParameter
 
 from events.log import ConflictError, UnavailableError
-from services.deliveries import RedeliveryRequested, State
+from services.deliveries import RedeliveryRequested
 from services.gateway.access import GivenCaller, asks
 from services.gateway.lookup import GivenJobId, checked_id, find_job
 from services.gateway.parts import GivenParts
 from services.gateway.problems import Problem, protected, read_only
+from services.gateway.view_webhooks import Deliveries, DeliveryView, Secret, view_of
 from services.running import utc_now
 
-if TYPE_CHECKING:
-    from services.deliveries import Delivery
-
 _TRIES: Final = 5
-
-
-class TryView(msgspec.Struct, frozen=True, kw_only=True):
-    """One try to deliver: the HTTP `status` that came back, or the `error` for which there was none."""
-
-    number: int
-    started_at: datetime
-    status: int | None
-    error: str | None
-    duration_ms: int | None
-
-
-class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
-    """One webhook, by the `webhook_id` that its receiver sees; `next_at` is when it is tried next."""
-
-    webhook_id: str
-    kind: str
-    url: str
-    created_at: datetime
-    state: State
-    next_at: datetime | None
-    tries: tuple[TryView, ...]
-
-
-class Deliveries(msgspec.Struct, frozen=True, kw_only=True):
-    """The webhooks of a job, the oldest first."""
-
-    webhooks: tuple[DeliveryView, ...]
-
-
-class Secret(msgspec.Struct, frozen=True, kw_only=True):
-    """What a receiver checks signatures with."""
-
-    secret: str
 
 
 @get(
@@ -69,7 +32,7 @@ async def history(job_id: GivenJobId, parts: GivenParts) -> Deliveries:
     """What receivers were sent of a job in the last month, with every try and what came of it."""
     job = await find_job(checked_id(job_id), parts)
     found = await parts.link.deliveries().of_job(job.job_id)
-    return Deliveries(webhooks=tuple(_view(one) for one in found))
+    return Deliveries(webhooks=tuple(view_of(one) for one in found))
 
 
 @post(
@@ -112,7 +75,7 @@ async def redeliver(
             await log.append(asked, expect=found.sequence)
         except ConflictError:
             continue
-        return msgspec.structs.replace(_view(found), state="waiting", next_at=asked.at)
+        return msgspec.structs.replace(view_of(found), state="waiting", next_at=asked.at)
     raise UnavailableError(f"lost the race for {webhook_id} {_TRIES} times")
 
 
@@ -136,24 +99,3 @@ async def renew(parts: GivenParts, caller: GivenCaller) -> Secret:
         detail = "Somebody else has made one just now."
         raise Problem(HTTPStatus.CONFLICT, "secret-made-meanwhile", detail) from error
     return Secret(secret=secret)
-
-
-def _view(delivery: Delivery) -> DeliveryView:
-    return DeliveryView(
-        webhook_id=delivery.webhook_id,
-        kind=delivery.kind,
-        url=delivery.url,
-        created_at=delivery.created_at,
-        state=delivery.state,
-        next_at=delivery.next_at,
-        tries=tuple(
-            TryView(
-                number=one.number,
-                started_at=one.started_at,
-                status=one.status,
-                error=one.error,
-                duration_ms=one.duration_ms,
-            )
-            for one in delivery.tries
-        ),
-    )

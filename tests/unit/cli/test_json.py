@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from events.job import fold
 from services.gateway.log_frames import json as log_json
 from services.gateway.sse import frame
 from services.gateway.view import JobPage, summary_of, view_of
+from services.gateway.view_webhooks import Deliveries, DeliveryView, TryView
 from services.log_line import LogLine
 from tests.unit.cli.command import podium
 from tests.unit.cli.history import BEGAN_AT, HISTORY, JOB
@@ -24,6 +26,15 @@ if TYPE_CHECKING:
 
 ENDED = fold(HISTORY)
 RUNNING = fold(HISTORY[:11])
+SENT = DeliveryView(
+    webhook_id="msg_1",
+    kind="job.succeeded",
+    url="https://a.example/[red]",
+    created_at=BEGAN_AT,
+    state="failed",
+    next_at=None,
+    tries=(TryView(number=1, started_at=BEGAN_AT, status=500, error=None, duration_ms=3),),
+)
 LINE = LogLine(attempt=1, number=1, time=BEGAN_AT, stream="stderr", text="words [red]")
 
 
@@ -36,6 +47,7 @@ class Gateway(BaseHTTPRequestHandler):
         assert ENDED is not None
         answers = {
             f"/status/{JOB}": view_of(ENDED),
+            f"/jobs/{JOB}/webhooks": Deliveries(webhooks=(SENT,)),
             "/jobs": JobPage(jobs=(summary_of(ENDED),), next_before=None, sequence=140),
         }
         path = self.path.partition("?")[0]
@@ -49,7 +61,12 @@ class Gateway(BaseHTTPRequestHandler):
             self._answer(b'{"detail": "There is no such job."}', status=404)
 
     def do_POST(self) -> None:
-        self._answer(msgspec.json.encode({"job_id": JOB}), status=202)
+        answers = {
+            "/run": {"job_id": JOB},
+            f"/jobs/{JOB}/webhooks/{SENT.webhook_id}/redeliver": replace(SENT, state="waiting"),
+            "/webhooks/secret": {"secret": "whsec_x"},
+        }
+        self._answer(msgspec.json.encode(answers[self.path]), status=202)
 
     def do_DELETE(self) -> None:
         assert RUNNING is not None
@@ -87,6 +104,8 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         (("jobs", "--search", "bike"), {"sequence": 140, "next_before": None}),
         (("cancel", "last"), {"job_id": JOB, "status": "running"}),
         (("run", "local:bikes", "--no-watch"), {"job_id": JOB}),
+        (("webhooks", "redeliver", "last", "msg_1"), {"webhook_id": "msg_1", "state": "waiting"}),
+        (("webhooks", "secret"), {"secret": "whsec_x"}),
         (("logs", JOB), {"text": "words [red]", "number": 1}),
     ],
 )
@@ -103,6 +122,13 @@ def test_a_line_for_each_event(tmp_path: Path, gateway: str, words: tuple[str, .
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     assert [line["sequence"] for line in lines] == [record.sequence for record in HISTORY]
+
+
+def test_what_receivers_were_sent(tmp_path: Path, gateway: str) -> None:
+    (told,) = json.loads(podium("webhooks", "list", JOB, "--json", home=tmp_path, url=gateway).stdout)
+    assert (told["state"], told["tries"][0]["status"]) == ("failed", 500)
+    listed = podium("webhooks", "list", JOB, home=tmp_path, url=gateway).stdout
+    assert listed == "msg_1\tjob.succeeded\tfailed\t1\t500\t\thttps://a.example/[red]\n"
 
 
 def test_an_error_is_words_all_the_same(tmp_path: Path, gateway: str) -> None:
