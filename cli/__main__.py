@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "webhooks": "cli.commands.webhooks:webhooks",
     "keys": "cli.commands.keys:keys",
     "projection": "cli.commands.projection:projection",
+    "capacity": "cli.commands.capacity:capacity",
     "bench": "cli.commands.bench:bench",
 }
 

@@ -34,6 +34,10 @@ PURE = (
     "services/webhooks/payload.py",
     "services/webhooks/rules.py",
     "agent/brief.py",
+    "cli/capacity/figures.py",
+    "cli/capacity/plan.py",
+    "cli/capacity/recorded.py",
+    "cli/capacity/words.py",
 )
 """Modules that decide or describe: no clock, no chance, no I/O."""
 

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from events.job import fold
+from events.lines import told_line
 from services.gateway.log_frames import json as log_json
 from services.gateway.sse import frame
 from services.gateway.view import JobPage, summary_of, view_of
@@ -53,6 +54,8 @@ class Gateway(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path == f"/jobs/{JOB}/events":
             self._answer(b"".join(map(frame, HISTORY)), "text/event-stream")
+        elif path == f"/jobs/{JOB}/log":
+            self._answer(b"".join(map(told_line, HISTORY)), "application/x-ndjson")
         elif path == f"/jobs/{JOB}/logs":
             self._answer(log_json(LINE), "application/x-ndjson")
         elif path in answers:
@@ -129,6 +132,14 @@ def test_what_receivers_were_sent(tmp_path: Path, gateway: str) -> None:
     assert (told["state"], told["tries"][0]["status"]) == ("failed", 500)
     listed = podium("webhooks", "list", JOB, home=tmp_path, url=gateway).stdout
     assert listed == "msg_1\tjob.succeeded\tfailed\t1\t500\t\thttps://a.example/[red]\n"
+
+
+def test_what_jobs_took_stands_beside_the_estimate(tmp_path: Path, gateway: str) -> None:
+    words = ("capacity", "--jobs-per-month", "1000")
+    told = json.loads(podium(*words, "--json", home=tmp_path, url=gateway).stdout)
+    assert (told["recorded"]["jobs"], told["recorded"]["job"]["events"]) == (1, len(HISTORY))
+    assert told["recorded"]["plan"]["jobs_per_day"] == told["estimate"]["plan"]["jobs_per_day"]
+    assert "recorded: 1 jobs" in podium(*words, home=tmp_path, url=gateway).stdout
 
 
 def test_an_error_is_words_all_the_same(tmp_path: Path, gateway: str) -> None:

@@ -1,0 +1,1 @@
+"""What so many jobs need: machines, storage, dollars."""
