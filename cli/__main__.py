@@ -33,6 +33,8 @@ _COMMANDS: Final = {
     "cancel": "cli.commands.jobs:cancel",
     "events": "cli.commands.events:events",
     "webhooks": "cli.commands.webhooks:webhooks",
+    "backup": "cli.commands.backup:backup",
+    "restore": "cli.commands.backup:restore",
     "keys": "cli.commands.keys:keys",
     "projection": "cli.commands.projection:projection",
     "capacity": "cli.commands.capacity:capacity",

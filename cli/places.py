@@ -59,11 +59,8 @@ def nats_url(folder: Path | None) -> str:
         StackError: there is neither.
         UsageError: the file cannot be read.
     """
-    try:
-        url = Environment(os.environ).optional("NATS_URL")
-    except SettingError as error:
-        raise UsageError(f"{error}.") from error
-    if url and folder is None:
+    url = given_nats_url(folder)
+    if url is not None:
         return url
     home = home_at(folder)
     stack = home.stack()
@@ -73,6 +70,30 @@ def nats_url(folder: Path | None) -> str:
             hint="Set NATS_URL to the address of a NATS, or name the folder of a running stack by --home.",
         )
     return stack.nats_url
+
+
+def given_nats_url(folder: Path | None) -> str | None:
+    """$NATS_URL, or what is in its file; None without, and where a home was named.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
+    try:
+        return None if folder else Environment(os.environ).optional("NATS_URL")
+    except SettingError as error:
+        raise UsageError(f"{error}.") from error
+
+
+def replicas() -> int:
+    """$PODIUM_NATS_REPLICAS: how many copies a stream gets that a command makes.
+
+    Raises:
+        UsageError: it is no such number.
+    """
+    try:
+        return Environment(os.environ).integer("PODIUM_NATS_REPLICAS", 1, at_least=1)
+    except SettingError as error:
+        raise UsageError(f"{error}.") from error
 
 
 def podium_command() -> str:

@@ -47,6 +47,21 @@ async def ensure_copy(connection: Client, *, replicas: int = 1) -> bool:
     return True
 
 
+async def remove_copy(connection: Client) -> None:
+    """Delete the copy, where there is one: it is of a log that gives way to another.
+
+    Raises:
+        APIError: JetStream refused it.
+        TimeoutError: no answer.
+    """
+    try:
+        answer = await _ask(connection, f"STREAM.DELETE.{subjects.STREAM}", b"")
+    except NoRespondersError:
+        return
+    if "error" in answer and answer["error"].get("code") != _NOT_FOUND:
+        APIError.from_error(answer["error"])
+
+
 async def _ask(connection: Client, what: str, payload: bytes) -> dict[str, Any]:
     message = await connection.request(f"{subjects.READERS_API}.{what}", payload, timeout=_ANSWER_S)
     return msgspec.json.decode(message.data, type=dict[str, Any])

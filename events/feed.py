@@ -24,7 +24,7 @@ from events.recorded import Unreadable
 from events.stored import read
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from nats.aio.client import Client
     from nats.aio.msg import Msg
@@ -138,14 +138,14 @@ class _Consumer:
 async def follow(connection: Client, *, after: int) -> AsyncIterator[Batch]:
     """Every event past a sequence, for ever; see `events.log.Log.follow`."""
     async for taken, caught_up in messages(connection, subjects.STREAM, subjects.ALL_EVENTS, after=after):
-        batch = Batch(records=tuple(starmap(_read, taken)), caught_up=caught_up)
+        batch = Batch(records=tuple(starmap(record_of, taken)), caught_up=caught_up)
         _report(batch)
         yield batch
 
 
 async def messages(
     connection: Client, stream: str, subject: str, *, after: int
-) -> AsyncIterator[tuple[list[tuple[Place, Msg]], bool]]:
+) -> AsyncGenerator[tuple[list[tuple[Place, Msg]], bool]]:
     """Every message of a subject of a stream past a sequence, for ever, with whether these were the last.
 
     Nothing comes with nothing new about four times a second; see `events.log.Log.follow`.
@@ -173,7 +173,7 @@ async def read_all(connection: Client, *, subject: str) -> list[Recorded]:
     Raises:
         UnavailableError: the server did not answer, or stopped in the middle.
     """
-    return list(starmap(_read, await stored(connection, subjects.STREAM, subject)))
+    return list(starmap(record_of, await stored(connection, subjects.STREAM, subject)))
 
 
 async def stored(connection: Client, stream: str, subject: str) -> list[tuple[Place, Msg]]:
@@ -196,7 +196,8 @@ async def stored(connection: Client, stream: str, subject: str) -> list[tuple[Pl
     return found
 
 
-def _read(place: Place, message: Msg) -> Recorded:
+def record_of(place: Place, message: Msg) -> Recorded:
+    """What a message of the stream of record is."""
     return read(
         message.subject,
         message.data,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ import click
 
 from cli import transfer
 from cli.commands.options import home_option, json_option
-from cli.places import nats_url
+from cli.places import nats_url, replicas
 from cli.screen import counting, print_json
 from podium.errors import PodiumError, UsageError
 
@@ -75,7 +74,7 @@ def import_(*, file: Path, as_json: bool, home: Path | None) -> None:
     async def copy(lines: IO[bytes]) -> int:
         with counting("imported") as progress:
             async with transfer.connected(url) as client:
-                return await transfer.import_log(client, lines, replicas=_replicas(), progress=progress)
+                return await transfer.import_log(client, lines, replicas=replicas(), progress=progress)
 
     with click.open_file(str(file), "rb") as lines:
         count = asyncio.run(copy(lines))
@@ -87,13 +86,6 @@ def _tell(count: int, verb: str, *, as_json: bool) -> None:
         print_json({"events": count})
     else:
         click.echo(f"{count} events {verb}.", err=True)
-
-
-def _replicas() -> int:
-    text = os.environ.get("PODIUM_NATS_REPLICAS") or "1"
-    if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"PODIUM_NATS_REPLICAS should be a whole number of at least 1, not {text!r}.")
-    return int(text)
 
 
 @contextmanager
