@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
 import nats
 from nats.errors import Error as NatsError
 from nats.errors import NoServersError
+
+from podium.errors import UsageError
+from services import nats_tls
+from services.broker import servers_of
+from services.environment import Environment, SettingError
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -21,7 +27,12 @@ async def reach(url: str, *, timeout_s: float) -> Client:
     Raises:
         nats.errors.Error, OSError: none answers; the library alone tries 60 times, and tells no reason.
         ValueError: `url` is no address.
+        UsageError: the environment names certificates that cannot be read.
     """
+    try:
+        tls = nats_tls.read(Environment(os.environ))
+    except SettingError as error:
+        raise UsageError(f"{error}.") from error
     heard: deque[Exception] = deque(maxlen=1)
 
     async def hear(error: Exception) -> None:
@@ -29,7 +40,8 @@ async def reach(url: str, *, timeout_s: float) -> Client:
 
     try:
         return await nats.connect(
-            url,
+            list(servers_of(url)),
+            tls=tls.context() if tls else None,
             allow_reconnect=False,
             max_reconnect_attempts=1,
             reconnect_time_wait=_AGAIN_S,

@@ -34,7 +34,9 @@ async def serve(settings: Settings) -> None:
         RuntimeChoiceError: the runtime that was asked for cannot be used.
     """
     runtime, docker = await choose(settings)
-    connection = await broker.connect(settings.nats_url, name=f"executor {settings.executor}")
+    connection = await broker.connect(
+        settings.nats_url, name=f"executor {settings.executor}", tls=settings.nats_tls, inbox="executor"
+    )
     js = connection.jetstream()
     await broker.insist(partial(ensure_stream, js, replicas=settings.nats_replicas))
     await broker.insist(partial(ensure_bucket, js, replicas=settings.nats_replicas))

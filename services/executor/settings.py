@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 import msgspec
 
+from services import nats_tls
 from services.environment import SettingError
+from services.nats_tls import NatsTls
 
 if TYPE_CHECKING:
     from services.environment import Environment
@@ -61,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     artifact_days: float = 0
     log_bytes: int = LOG_BYTES
     log_days: float = LOG_DAYS
+    nats_tls: NatsTls | None = None
 
     @property
     def calls_model(self) -> bool:
@@ -90,6 +93,7 @@ def read(environment: Environment) -> Settings:
     return Settings(
         nats_url=environment.text("NATS_URL", "nats://127.0.0.1:4222"),
         nats_replicas=environment.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
+        nats_tls=nats_tls.read(environment),
         executor=_executor(environment),
         slots=environment.integer(
             "PODIUM_SLOTS", environment.integer("PODIUM_MAX_RUNNING", 10, at_least=1), at_least=1

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from events.catalogue import Artifact, Event
     from events.log import Batch, Expectation
     from events.recorded import Recorded
+    from services.nats_tls import NatsTls
 
 _ANSWER_S: Final = 1.0
 
@@ -37,8 +38,9 @@ _ANSWER_S: Final = 1.0
 class NatsLink:
     """An `events.log.Log` that may be away, with the artifacts beside it."""
 
-    def __init__(self, url: str, *, source: str, replicas: int) -> None:
+    def __init__(self, url: str, *, source: str, replicas: int, tls: NatsTls | None = None) -> None:
         self._url = url
+        self._tls = tls
         self._source = source
         self._replicas = replicas
         self._connection: Client | None = None
@@ -47,7 +49,7 @@ class NatsLink:
 
     async def open(self) -> None:
         """Connect and make streams and buckets, trying until all of it has worked."""
-        self._connection = await connect(self._url, name=self._source)
+        self._connection = await connect(self._url, name=self._source, tls=self._tls, inbox="gateway")
         js = self._connection.jetstream()
         for ensure in (
             ensure_stream,

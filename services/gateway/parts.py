@@ -45,6 +45,7 @@ class Parts:
             settings.nats_url,
             source=f"podium/gateway/{socket.gethostname()}",
             replicas=settings.nats_replicas,
+            tls=settings.nats_tls,
         )
         self.table = JobsTable(settings.database_url)
         self.metrics = Metrics()

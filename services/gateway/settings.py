@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast, get_args
 
 import msgspec
 
+from services import nats_tls
+from services.broker import servers_of
 from services.environment import Environment, SettingError
+from services.nats_tls import NatsTls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
 
 _PORT_MAX: Final = 65535
 _NATS: Final = ("nats://", "tls://", "ws://", "wss://")
@@ -51,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: tuple[str, ...] = ()
     keys_required: bool = False
     metrics_open: bool = False
+    nats_tls: NatsTls | None = None
 
     @property
     def is_open_to_all(self) -> bool:
@@ -71,7 +76,7 @@ def read(variables: Mapping[str, str]) -> Settings:
     if port > _PORT_MAX:
         raise SettingError(f"PODIUM_PORT should be at most {_PORT_MAX}, not {port}")
     return Settings(
-        nats_url=_url("NATS_URL", env.text("NATS_URL"), _NATS),
+        nats_url=_nats_url(env.text("NATS_URL")),
         database_url=_url("DATABASE_URL", env.text("DATABASE_URL"), _POSTGRES),
         redis_url=None if redis_url is None else _url("REDIS_URL", redis_url, _REDIS),
         host=host,
@@ -87,7 +92,15 @@ def read(variables: Mapping[str, str]) -> Settings:
         cors_origins=_origins("PODIUM_CORS_ORIGINS", env.optional("PODIUM_CORS_ORIGINS")),
         keys_required=_keys_required("PODIUM_API_KEYS", env.optional("PODIUM_API_KEYS"), host),
         metrics_open=_flag("PODIUM_METRICS_OPEN", env.text("PODIUM_METRICS_OPEN", "0")),
+        nats_tls=nats_tls.read(env),
     )
+
+
+def _nats_url(value: str) -> str:
+    """Addresses of one or several servers, as they are."""
+    for server in servers_of(value):
+        _url("NATS_URL", server, _NATS)
+    return value
 
 
 def _url(name: str, value: str, schemes: tuple[str, ...]) -> str:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 async def serve(settings: Settings) -> None:
     """Project until a signal comes."""
-    connection = await broker.connect(settings.nats_url, name="projector")
+    connection = await broker.connect(
+        settings.nats_url, name="projector", tls=settings.nats_tls, inbox="projector"
+    )
     js = connection.jetstream()
     await broker.insist(partial(ensure_stream, js, replicas=settings.nats_replicas))
     await broker.insist(partial(ensure_dead_letters, js, replicas=settings.nats_replicas))

@@ -67,7 +67,9 @@ async def run(command: str, settings: Settings, *, as_json: bool = False) -> int
 async def _connection(settings: Settings) -> Client:
     try:
         async with asyncio.timeout(_REACH_S):
-            return await broker.connect(settings.nats_url, name="projector command")
+            return await broker.connect(
+                settings.nats_url, name="projector command", tls=settings.nats_tls, inbox="projector"
+            )
     except TimeoutError as error:
         raise CommandError(f"NATS does not answer within {_REACH_S:g} s") from error
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from services import nats_tls
+from services.nats_tls import NatsTls
+
 if TYPE_CHECKING:
     from services.environment import Environment
 
@@ -18,6 +21,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     nats_replicas: int
     database_url: str
     pulse_file: Path | None
+    nats_tls: NatsTls | None = None
 
 
 def read(environment: Environment) -> Settings:
@@ -29,6 +33,7 @@ def read(environment: Environment) -> Settings:
     return Settings(
         nats_url=environment.text("NATS_URL", "nats://127.0.0.1:4222"),
         nats_replicas=environment.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
+        nats_tls=nats_tls.read(environment),
         database_url=environment.text("DATABASE_URL"),
         pulse_file=environment.path("PODIUM_PULSE_FILE"),
     )

@@ -30,7 +30,13 @@ async def serve(settings: Settings) -> None:
     async def on_heartbeat(message: Msg) -> None:
         roster.heard(message.subject.rsplit(".", 1)[-1])
 
-    connection = await broker.connect(settings.nats_url, name="scheduler", on_reconnect=roster.listen_afresh)
+    connection = await broker.connect(
+        settings.nats_url,
+        name="scheduler",
+        tls=settings.nats_tls,
+        inbox="scheduler",
+        on_reconnect=roster.listen_afresh,
+    )
     await broker.insist(partial(ensure_stream, connection.jetstream(), replicas=settings.nats_replicas))
     await connection.subscribe(subjects.HEARTBEATS, cb=on_heartbeat)
     log = PulsingLog(connection, source="podium/scheduler", file=settings.pulse_file)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 
 from events.subjects import HEARTBEAT_S
+from services import nats_tls
 from services.environment import SettingError
+from services.nats_tls import NatsTls
 from services.scheduler.rules import Rules
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     nats_replicas: int
     pulse_file: Path | None
     rules: Rules
+    nats_tls: NatsTls | None = None
 
 
 def read(environment: Environment) -> Settings:
@@ -38,6 +41,7 @@ def read(environment: Environment) -> Settings:
     return Settings(
         nats_url=environment.text("NATS_URL", "nats://127.0.0.1:4222"),
         nats_replicas=environment.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
+        nats_tls=nats_tls.read(environment),
         pulse_file=environment.path("PODIUM_PULSE_FILE"),
         rules=Rules(
             running_max=environment.integer("PODIUM_MAX_RUNNING", 10, at_least=1),

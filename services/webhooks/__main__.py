@@ -29,7 +29,9 @@ _LEASES: Final = 3
 
 async def serve(settings: Settings) -> None:
     """Deliver until a signal comes."""
-    connection = await broker.connect(settings.nats_url, name="webhooks")
+    connection = await broker.connect(
+        settings.nats_url, name="webhooks", tls=settings.nats_tls, inbox="webhooks"
+    )
     js = connection.jetstream()
     for ensure in (ensure_stream, ensure_delivery_stream, ensure_secret_bucket):
         await broker.insist(partial(ensure, js, replicas=settings.nats_replicas))

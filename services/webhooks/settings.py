@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from services import nats_tls
 from services.environment import SettingError
+from services.nats_tls import NatsTls
 
 if TYPE_CHECKING:
     from services.environment import Environment
@@ -22,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pulse_file: Path | None
     answer_s_max: float
     allowed: tuple[IPv4Network | IPv6Network, ...]
+    nats_tls: NatsTls | None = None
 
 
 def read(environment: Environment) -> Settings:
@@ -33,6 +36,7 @@ def read(environment: Environment) -> Settings:
     return Settings(
         nats_url=environment.text("NATS_URL", "nats://127.0.0.1:4222"),
         nats_replicas=environment.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
+        nats_tls=nats_tls.read(environment),
         pulse_file=environment.path("PODIUM_PULSE_FILE"),
         answer_s_max=environment.number("PODIUM_WEBHOOK_ANSWER_S", 15.0, at_least=0.1),
         allowed=_networks("PODIUM_WEBHOOK_NETWORKS", environment.optional("PODIUM_WEBHOOK_NETWORKS")),
