@@ -1,6 +1,7 @@
 """The log on NATS JetStream: one stream, one message an event, the broker itself refusing stale writers.
 
-Source: optimistic append by the headers ``Nats-Expected-Last-Subject-Sequence`` and ``…-Sequence-Subject``
+Source: optimistic append by the headers ``Nats-Expected-Last-Subject-Sequence``, ``…-Sequence-Subject`` and
+``Nats-Expected-Last-Sequence``
 (https://docs.nats.io/nats-concepts/jetstream/headers); CloudEvents 1.0, NATS binding, binary mode.
 """
 
@@ -17,7 +18,7 @@ from nats.js.errors import NotFoundError
 
 from events import catalogue, subjects
 from events.feed import follow, read_all
-from events.log import ConflictError, Extent, JobAt, UnavailableError
+from events.log import ConflictError, Extent, LogAt, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -128,12 +129,9 @@ class JetStreamLog:
             yield batch
 
     def _headers(self, event: Event, event_id: str, expect: Expectation) -> dict[str, str]:
-        of_job = isinstance(expect, JobAt)
-        scope = subjects.of_job(event.job_id) if of_job else subjects.of_type(type(event))
         return {
             "Nats-Msg-Id": event_id,
-            "Nats-Expected-Last-Subject-Sequence": str(expect.sequence),
-            "Nats-Expected-Last-Subject-Sequence-Subject": scope,
+            **_expectation(event, expect),
             "ce-specversion": "1.0",
             "ce-id": event_id,
             "ce-type": f"podium.{type(event).__name__}",
@@ -158,3 +156,13 @@ class JetStreamLog:
         if (last.headers or {}).get("ce-id") == event_id and last.seq is not None:
             return last.seq
         raise ConflictError(reason)
+
+
+def _expectation(event: Event, expect: Expectation) -> dict[str, str]:
+    """The headers that the broker compares; neither makes it look at more than one job's subjects."""
+    if isinstance(expect, LogAt):
+        return {"Nats-Expected-Last-Sequence": str(expect.sequence)}
+    return {
+        "Nats-Expected-Last-Subject-Sequence": str(expect.sequence),
+        "Nats-Expected-Last-Subject-Sequence-Subject": subjects.of_job(event.job_id),
+    }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from events.catalogue import AttemptScheduled
 from events.job import evolve
 
 if TYPE_CHECKING:
@@ -20,22 +19,18 @@ if TYPE_CHECKING:
 class LiveJobs:
     """Live jobs by id, in the order of their requests.
 
-    `sequence` is the last sequence seen; `last_scheduled` that of the newest `AttemptScheduled` over
-    all jobs, live or not (0 while there is none), one that cannot be read included: the broker counts it.
+    `sequence` is the last sequence seen, that of an event that cannot be read included: the broker counts it.
     """
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
         self.sequence = 0
-        self.last_scheduled = 0
 
     def observe(self, record: Recorded) -> Job | None:
         """Take in one event; the job after it, or None for one that had ended before or is unknown."""
         if record.sequence <= self.sequence:
             return self._jobs.get(record.event.job_id)
         self.sequence = record.sequence
-        if record.event_type == AttemptScheduled.__name__:
-            self.last_scheduled = record.sequence
         job = evolve(self._jobs.get(record.event.job_id), record)
         if job is None:
             return None

@@ -40,16 +40,16 @@ class JobAt(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
 
 
-class TypeAt(msgspec.Struct, frozen=True, kw_only=True):
-    """Expect `sequence` to be the last of the event's own type over all jobs (0: there is none).
+class LogAt(msgspec.Struct, frozen=True, kw_only=True):
+    """Expect `sequence` to be the last of the whole log (0: it is empty): the writer has seen everything.
 
-    Appends of that type form one line: two writers that have not seen each other cannot both succeed.
+    Two writers that have not seen each other cannot both succeed.
     """
 
     sequence: int
 
 
-Expectation: TypeAlias = JobAt | TypeAt
+Expectation: TypeAlias = JobAt | LogAt
 
 
 class Extent(msgspec.Struct, frozen=True, kw_only=True):

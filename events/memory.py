@@ -30,7 +30,6 @@ class MemoryLog:
     def __init__(self, *, source: str = "memory", clock: Callable[[], datetime] = _wall_clock) -> None:
         self._records: list[Recorded] = []
         self._last_of_job: dict[str, int] = {}
-        self._last_of_type: dict[str, int] = {}
         self._source = source
         self._clock = clock
         self._grown = asyncio.Event()
@@ -38,11 +37,9 @@ class MemoryLog:
     async def append(self, event: Event, *, expect: Expectation) -> int:
         """See `events.log.Log.append`."""
         of_job = isinstance(expect, JobAt)
-        last, key = (
-            (self._last_of_job, event.job_id) if of_job else (self._last_of_type, type(event).__name__)
-        )
-        if last.get(key, 0) != expect.sequence:
-            raise ConflictError(f"expected {expect}, but the last sequence is {last.get(key, 0)}")
+        last = self._last_of_job.get(event.job_id, 0) if of_job else len(self._records)
+        if last != expect.sequence:
+            raise ConflictError(f"expected {expect}, but the last sequence is {last}")
         sequence = len(self._records) + 1
         self._records.append(
             Recorded(
@@ -54,7 +51,6 @@ class MemoryLog:
             )
         )
         self._last_of_job[event.job_id] = sequence
-        self._last_of_type[type(event).__name__] = sequence
         self._grown.set()
         return sequence
 

@@ -1,7 +1,7 @@
 """The scheduler's shell: follow the log, let the rules decide, append what they decided.
 
-Any number of schedulers may run.  Each `AttemptScheduled` expects the last one it has seen to be the last
-there is, so all of them form one line and no two schedulers can give the same place away; every other
+Any number of schedulers may run.  Each `AttemptScheduled` expects the log to end with what the rules have
+seen and what was decided with it, so that no two schedulers can give the same place away; every other
 decision expects its job to be as it was when the rules saw it.
 """
 
@@ -14,7 +14,7 @@ import structlog
 
 from events.catalogue import AttemptScheduled
 from events.live import LiveJobs
-from events.log import ConflictError, JobAt, TypeAt, UnavailableError
+from events.log import ConflictError, JobAt, LogAt, UnavailableError
 from services.scheduler.rules import decide
 
 if TYPE_CHECKING:
@@ -57,13 +57,13 @@ class Scheduler:
                 await self._decide_and_append()
 
     async def _decide_and_append(self) -> None:
-        last_scheduled = self._jobs.last_scheduled
+        last = self._jobs.sequence
         decisions = decide(
             self._jobs, self._roster.sightings(), self._rules, self._clock(), chance=self._chance
         )
         for decision in decisions:
             try:
-                sequence = await self._append(decision, last_scheduled)
+                sequence = await self._append(decision, last)
             except ConflictError:
                 # Somebody wrote what we have not read yet: it is on its way, and then we decide anew.
                 _log.info("decision_overtaken", **_told(decision))
@@ -74,13 +74,13 @@ class Scheduler:
                 return
             # Our own events count once they come back in order with everybody else's.
             self._wait_for = max(self._wait_for, sequence)
-            if isinstance(decision, AttemptScheduled):
-                last_scheduled = sequence
+            if sequence == last + 1:
+                last = sequence
             _log.info("decided", **_told(decision), sequence=sequence)
 
-    async def _append(self, decision: Decision, last_scheduled: int) -> int:
+    async def _append(self, decision: Decision, last: int) -> int:
         if isinstance(decision, AttemptScheduled):
-            return await self._events.append(decision, expect=TypeAt(sequence=last_scheduled))
+            return await self._events.append(decision, expect=LogAt(sequence=last))
         job = self._jobs.get(decision.job_id)
         if job is None:
             raise ConflictError(f"job {decision.job_id} has ended")

@@ -14,7 +14,7 @@ from events import catalogue, subjects
 from events.catalogue import AttemptScheduled, JobCancelRequested, JobRequested
 from events.jetstream import JetStreamLog, ensure_stream
 from events.live import LiveJobs
-from events.log import ConflictError, JobAt, TypeAt, UnavailableError
+from events.log import ConflictError, JobAt, LogAt, UnavailableError
 from events.recorded import Unreadable
 from services.gateway.cancel import request_cancel
 from tests.servers import NatsServer
@@ -183,7 +183,7 @@ async def test_schedulings_go_on_after_one_that_cannot_be_read(connection, log) 
     for record in seen:
         live.observe(record)
     scheduled = AttemptScheduled(job_id=job_id, attempt=1)
-    assert await log.append(scheduled, expect=TypeAt(sequence=live.last_scheduled)) == 3
+    assert await log.append(scheduled, expect=LogAt(sequence=live.sequence)) == 3
 
 
 class DeafClient:

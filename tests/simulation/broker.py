@@ -47,12 +47,11 @@ class Broker:
         Raises:
             ConflictError: something else was last.
         """
-        of_job, of_type = f"job {event.job_id}", f"type {type(event).__name__}"
-        last = self._last.get(of_job if isinstance(expect, JobAt) else of_type, 0)
+        last = self._last.get(event.job_id, 0) if isinstance(expect, JobAt) else len(self.records)
         if last != expect.sequence:
             raise ConflictError(f"expected {expect}, but the last sequence is {last}")
         sequence = len(self.records) + 1
-        self._last[of_job] = self._last[of_type] = sequence
+        self._last[event.job_id] = sequence
         record = Recorded(sequence=sequence, event_id=f"e{sequence}", source=source, time=time, event=event)
         self._keep(record, asked_at_s)
         return sequence
@@ -60,7 +59,7 @@ class Broker:
     def store_unreadable(self, job_id: str, *, time: datetime) -> None:
         """Let a job have an event that no reader understands."""
         sequence = len(self.records) + 1
-        self._last[f"job {job_id}"] = sequence
+        self._last[job_id] = sequence
         alien = Unreadable(job_id=job_id, event_type="JobExploded", reason="no such type")
         record = Recorded(sequence=sequence, event_id="", source="", time=time, event=alien)
         self._keep(record, self._loop.time())

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 
 def schedules_by_job(patch: pytest.MonkeyPatch) -> None:
-    """A scheduling expects its job to be as it was, not to be the newest scheduling."""
+    """A scheduling expects its job to be as it was, not the whole log."""
 
-    async def append(self: Scheduler, decision: Any, last_scheduled: int) -> int:
+    async def append(self: Scheduler, decision: Any, last: int) -> int:
         job = self._jobs.get(decision.job_id)
         return await self._events.append(decision, expect=JobAt(sequence=job.sequence if job else 0))
 
@@ -47,8 +47,8 @@ def schedules_before_it_sees(patch: pytest.MonkeyPatch) -> None:
     newest: dict[Scheduler, int] = {}
     appends = Scheduler._append
 
-    async def append(self: Scheduler, decision: Any, last_scheduled: int) -> int:
-        expected = max(newest.get(self, 0), last_scheduled)
+    async def append(self: Scheduler, decision: Any, last: int) -> int:
+        expected = max(newest.get(self, 0), last)
         sequence = await appends(self, decision, expected)
         if isinstance(decision, AttemptScheduled):
             newest[self] = sequence
@@ -62,13 +62,13 @@ def schedules_what_is_next(patch: pytest.MonkeyPatch) -> None:
     """A scheduling that was overtaken is appended again, behind the one that overtook it."""
     appends = Scheduler._append
 
-    async def append(self: Scheduler, decision: Any, last_scheduled: int) -> int:
+    async def append(self: Scheduler, decision: Any, last: int) -> int:
         while isinstance(decision, AttemptScheduled):
             try:
-                return await appends(self, decision, last_scheduled)
+                return await appends(self, decision, last)
             except ConflictError:
-                last_scheduled += 1
-        return await appends(self, decision, last_scheduled)
+                last += 1
+        return await appends(self, decision, last)
 
     patch.setattr(Scheduler, "_append", append)
 

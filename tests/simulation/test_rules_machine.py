@@ -22,7 +22,7 @@ from events.catalogue import (
 )
 from events.job import fold
 from events.live import LiveJobs
-from events.log import ConflictError, JobAt, TypeAt
+from events.log import ConflictError, JobAt, LogAt
 from events.memory import MemoryLog
 from services.scheduler.rules import Rules, Sightings, decide
 from tests.history import START, requested
@@ -79,7 +79,7 @@ class SchedulersMachine(RuleBasedStateMachine):
             job = view.get(decision.job_id)
             assert job is not None
             scheduling = isinstance(decision, AttemptScheduled)
-            expect = TypeAt(sequence=view.last_scheduled) if scheduling else JobAt(sequence=job.sequence)
+            expect = LogAt(sequence=view.sequence) if scheduling else JobAt(sequence=job.sequence)
             self.append(decision, expect)
 
     @rule(n=JOBS)

@@ -34,9 +34,3 @@ def test_a_record_seen_before_changes_nothing() -> None:
     (again,) = recorded([ev.AttemptScheduled(job_id="a", attempt=1)], first=2)
     assert jobs.observe(again) is before
     assert jobs.sequence == 2
-
-
-def test_the_last_scheduled_counts_jobs_that_have_ended_too() -> None:
-    jobs = observed(requested("a"), ev.AttemptScheduled(job_id="a", attempt=1), ev.JobCancelled(job_id="a"))
-    assert (len(jobs), jobs.last_scheduled) == (0, 2)
-    assert observed(requested("a")).last_scheduled == 0

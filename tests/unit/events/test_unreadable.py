@@ -28,14 +28,11 @@ def test_it_is_nothing_of_a_job_that_is_not_there() -> None:
     assert fold(recorded([EXPLODED])) is None
 
 
-def test_a_scheduling_that_cannot_be_read_is_in_the_line_of_all_schedulings() -> None:
+def test_whoever_has_seen_it_has_seen_the_whole_log() -> None:
     live = LiveJobs()
     for record in recorded([AttemptScheduled(job_id="j1", attempt=1), EXPLODED]):
         live.observe(record)
-    assert (live.sequence, live.last_scheduled) == (2, 1)
-    scheduled = replace(EXPLODED, event_type="AttemptScheduled")
-    live.observe(recorded([scheduled], first=3)[0])
-    assert live.last_scheduled == 3
+    assert live.sequence == 2
 
 
 def test_subjects_of_another_form_name_no_job() -> None:
