@@ -20,8 +20,8 @@ demo: $(VENV)/.podium-ready ## solve a bundled competition, from nothing to a gr
 up: $(VENV)/.podium-ready ## run the whole stack on this machine until Ctrl-C
 	@$(BIN)/podium up
 
-JOBS ?= 0
-test: $(VENV)/.dev-ready ## run every test; make test JOBS=4 runs four files at once, which asks more of the machine
+JOBS ?= 2
+test: $(VENV)/.dev-ready ## run every test, two files at once; one after the other with make test JOBS=0
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 lint: $(VENV)/.dev-ready ## look for mistakes and untidy code

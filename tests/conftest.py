@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 from pathlib import Path
 from tempfile import mkdtemp
@@ -16,13 +17,24 @@ from hypothesis import settings
 
 from cli.embedded.postgres import Postgres
 from tests.servers import NatsServer
+from tests.turns import turn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Generator, Iterator
 
 # How long one example takes says more of the machine's load than of the code.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """One test, its fixtures included, in its turn; its own limit of time begins then."""
+    cache = item.config.cache
+    if "PYTEST_XDIST_WORKER" not in os.environ or cache is None:
+        return (yield)
+    with turn(cache.mkdir("turns"), alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 @pytest.fixture(scope="session")

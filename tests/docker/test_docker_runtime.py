@@ -234,6 +234,7 @@ succeed()
 """
 
 
+@pytest.mark.alone
 async def test_attempts_in_containers_become_events(
     runtime: DockerRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,8 @@ from tests.e2e.stack import running
 from tests.fakes.anthropic_server import AnthropicServer, Script
 from tests.fakes.kaggle_server import Faults, KaggleServer
 
+pytestmark = pytest.mark.alone
+
 BIKES = "hourly-bike-rental-demand"
 FILES = ("submission.csv", "metrics.json")
 SLUG = "titanic-passenger-survival"

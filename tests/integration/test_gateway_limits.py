@@ -85,6 +85,7 @@ async def test_without_redis_the_limit_holds_in_memory(nats_server: NatsServer, 
         assert (await gateway.client.get("/health/ready")).json()["redis"] == "down"
 
 
+@pytest.mark.alone
 async def test_requests_at_once_to_two_gateways_get_no_more_than_the_limit(
     nats_server: NatsServer, redis: Redis
 ) -> None:

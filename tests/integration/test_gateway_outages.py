@@ -113,6 +113,7 @@ async def silence() -> AsyncIterator[str]:
     server.close()
 
 
+@pytest.mark.alone
 async def test_a_postgres_that_hangs_costs_a_second(nats_server: NatsServer) -> None:
     async with silence() as url, serving(nats_server, database_url=url) as gateway:
         job_id = await gateway.submit()

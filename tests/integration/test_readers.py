@@ -139,6 +139,7 @@ async def until_copied(reader: Reader, sequence: int) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.alone
 async def test_a_reader_sees_each_event_as_it_is_stored_and_can_go_on_after_any(
     services: Client, reader: Reader
 ) -> None:

@@ -243,7 +243,9 @@ _BUSY: Final = Shape(jobs=30, running_max=6, slots=3, chaos_s=60)
 AIMED: Final[dict[Callable[[pytest.MonkeyPatch], None], Shape]] = {
     schedules_before_it_sees: replace(_BUSY, fault_every_s=1.0, faults=frozenset({"lag"})),
     lets_lost_attempts_run: replace(_BUSY, fault_every_s=1.0, faults=frozenset({"deaf"})),
-    leaves_orphans: replace(_BUSY, fault_every_s=1.5, faults=frozenset({"crash", "lag"})),
+    leaves_orphans: replace(
+        _BUSY, jobs=12, chaos_s=20, fault_every_s=0.7, faults=frozenset({"crash", "lag"})
+    ),
     adopts_by_an_old_reading: replace(_BUSY, fault_every_s=0.5, faults=frozenset({"crash", "stale"})),
 }
 """What is rarely seen among all faults: a kind of world with many jobs and few kinds of fault for each."""

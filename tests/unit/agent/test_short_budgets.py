@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.alone
+
 BUSY = 3
 BUSY_S = 90
 OVERLOADED = 6  # runnable processes over a minute: these tests alone come to about half

@@ -101,6 +101,7 @@ def line(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.alone
 def test_a_competition_is_solved_from_files_to_report(tmp_path: Path, line: Path) -> None:
     code, said = attempt(settings(tmp_path, line))
     assert code == 0, said[-1]

@@ -10,10 +10,12 @@ from events.descriptions import writer_of
 from events.document import FOLDER, documents
 from events.transitions import explore
 
+DOCUMENTS = documents()
 
-@pytest.mark.parametrize("name", documents())
+
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_page_in_docs_is_up_to_date(name: str) -> None:
-    assert (FOLDER / name).read_text() == documents()[name], "run `python -m events.document`"
+    assert (FOLDER / name).read_text() == DOCUMENTS[name], "run `python -m events.document`"
 
 
 def test_every_event_has_one_writer() -> None:
@@ -37,5 +39,5 @@ def test_nothing_leads_out_of_an_end() -> None:
 
 
 def test_there_are_no_schemas_of_events_that_are_gone() -> None:
-    wanted = {name.removeprefix("schemas/") for name in documents() if name.startswith("schemas/")}
+    wanted = {name.removeprefix("schemas/") for name in DOCUMENTS if name.startswith("schemas/")}
     assert {path.name for path in (FOLDER / "schemas").iterdir()} == wanted
