@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -74,7 +75,10 @@ def main() -> None:
     # Once it has stopped, uvicorn raises the signal again: being told to stop is no failure.
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: sys.exit(0))
-    GatewayServer(Parts(found)).run()
+    server = GatewayServer(Parts(found))
+    # What was imported stays for ever: a collector that looks through all of it stops every stream meanwhile.
+    gc.freeze()
+    server.run()
 
 
 if __name__ == "__main__":

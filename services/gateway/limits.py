@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
 from redis.asyncio import Redis
@@ -19,31 +20,38 @@ if TYPE_CHECKING:
 _ANSWER_S: Final = 0.3
 _TRY_AGAIN_S: Final = 5.0
 
-# `Windows.take` inside Redis: one round trip, and nobody counts in between.
+# `Windows.take` inside Redis, for one request after the other: one round trip, and nobody counts in between.
 _TAKE: Final = """
-local most, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local window = tonumber(ARGV[1])
 local second = tonumber(redis.call('TIME')[1])
-local counts = redis.call('HGETALL', KEYS[1])
-local used, oldest = 0, second
-for place = 1, #counts, 2 do
-  local past = tonumber(counts[place])
-  if past < second - window then
-    redis.call('HDEL', KEYS[1], counts[place])
-  else
-    used = used + tonumber(counts[place + 1])
-    oldest = math.min(oldest, past)
+local verdicts = {}
+for number, client in ipairs(KEYS) do
+  local most = tonumber(ARGV[number + 1])
+  local counts = redis.call('HGETALL', client)
+  local used, oldest = 0, second
+  for place = 1, #counts, 2 do
+    local past = tonumber(counts[place])
+    if past < second - window then
+      redis.call('HDEL', client, counts[place])
+    else
+      used = used + tonumber(counts[place + 1])
+      oldest = math.min(oldest, past)
+    end
   end
+  local allowed = 0
+  if used < most then
+    allowed = 1
+    redis.call('HINCRBY', client, second, 1)
+    redis.call('EXPIRE', client, window + 1)
+  end
+  verdicts[number] = {allowed, most - used - allowed, oldest + window + 1 - second}
 end
-local allowed = 0
-if used < most then
-  allowed = 1
-  redis.call('HINCRBY', KEYS[1], second, 1)
-  redis.call('EXPIRE', KEYS[1], window + 1)
-end
-return {allowed, most - used - allowed, oldest + window + 1 - second}
+return verdicts
 """
 
 _log = structlog.get_logger(__name__)
+
+_Asked: TypeAlias = "tuple[str, Policy, asyncio.Future[Verdict | None]]"
 
 
 class Limits:
@@ -66,6 +74,8 @@ class Limits:
                 retry=Retry(NoBackoff(), 0),
             )
         )
+        self._asked: list[_Asked] = []
+        self._asking: set[asyncio.Task[None]] = set()
         self._take = None if self._client is None else self._client.register_script(_TAKE)
 
     async def close(self) -> None:
@@ -84,19 +94,46 @@ class Limits:
         return True
 
     async def take(self, client: str, policy: Policy) -> Verdict:
-        """Count a request of a client, unless it is one too many."""
-        if self._take is not None and time.monotonic() >= self._try_at:
-            try:
-                allowed, left, more_in_s = await self._take(
-                    keys=[f"podium:limit:{policy.name}:{client}"], args=[policy.most, WINDOW_S]
-                )
-            except (RedisError, OSError, TimeoutError) as error:
-                self._lost(error)
-            else:
-                self._found()
-                # A limit that was lowered leaves more counted than it allows.
-                return Verdict(allowed=bool(allowed), left=max(0, left), more_in_s=more_in_s)
+        """Count a request of a client, unless it is one too many.
+
+        What comes in within one turn of the event loop is asked together: a question to Redis costs this
+        process more than all the rest of a limit.
+        """
+        if self._take is None or time.monotonic() < self._try_at:
+            return self._taken_here(client, policy)
+        loop = asyncio.get_running_loop()
+        verdict: asyncio.Future[Verdict | None] = loop.create_future()
+        if not self._asked:
+            loop.call_soon(self._ask)
+        self._asked.append((client, policy, verdict))
+        return await verdict or self._taken_here(client, policy)
+
+    def _taken_here(self, client: str, policy: Policy) -> Verdict:
         return self._here.take(f"{policy.name}:{client}", policy, second=int(time.monotonic()))
+
+    def _ask(self) -> None:
+        asked, self._asked = self._asked, []
+        asking = asyncio.create_task(self._answer(asked))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
+
+    async def _answer(self, asked: list[_Asked]) -> None:
+        """Tell each of them its verdict; None where Redis has none, whatever happens."""
+        assert self._take is not None
+        verdicts: list[Verdict | None] = [None] * len(asked)
+        try:
+            answers = await self._take(
+                keys=[f"podium:limit:{policy.name}:{client}" for client, policy, _ in asked],
+                args=[WINDOW_S, *(policy.most for _, policy, _ in asked)],
+            )
+            verdicts = [_verdict(*answer) for answer in answers]
+            self._found()
+        except (RedisError, OSError, TimeoutError) as error:
+            self._lost(error)
+        finally:
+            for (_, _, told), verdict in zip(asked, verdicts, strict=True):
+                if not told.done():  # Its client has gone.
+                    told.set_result(verdict)
 
     def _lost(self, error: Exception) -> None:
         self._try_at = time.monotonic() + _TRY_AGAIN_S
@@ -108,3 +145,8 @@ class Limits:
         if self._away:
             self._away = False
             _log.info("redis_back")
+
+
+def _verdict(allowed: int, left: int, more_in_s: int) -> Verdict:
+    """A limit that was lowered leaves more counted than it allows."""
+    return Verdict(allowed=bool(allowed), left=max(0, left), more_in_s=more_in_s)
