@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
 
     from events.catalogue import Event
+    from events.live import LiveState
     from events.log import Batch, Expectation
     from services.environment import Environment
     from services.otlp import Exporter
@@ -84,6 +85,10 @@ class TracedLog(JetStreamLog):
         self._jobs = LiveJobs()
         self._is_followed = False
 
+    def go_on_from(self, known: LiveState) -> None:
+        """Let `follow_told` know the jobs before what it is to follow."""
+        self._jobs = LiveJobs(known)
+
     def _headers(self, event: Event, event_id: str, expect: Expectation) -> dict[str, str]:
         headers = super()._headers(event, event_id, expect)
         if _exporter is not None:
@@ -110,7 +115,10 @@ class TracedLog(JetStreamLog):
         return sequence
 
     async def follow_told(self, *, after: int) -> AsyncIterator[Batch]:
-        """`follow` from the beginning, telling of what ended with each event that this process wrote."""
+        """`follow` from the beginning, or from where `go_on_from` has it know the jobs.
+
+        Tells of what ended with each event that this process wrote.
+        """
         self._is_followed = True
         try:
             async for batch in super().follow(after=after):

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from events.jetstream import ensure_stream
+from events.live import LiveJobs
 from services import broker, logs, tracing
 from services.artifacts import ArtifactStore, ensure_bucket, keep_artifacts
 from services.environment import Environment, SettingError
@@ -17,6 +18,7 @@ from services.executor.choice import RuntimeChoiceError, choose
 from services.executor.heartbeat import beat
 from services.executor.loop import Executor
 from services.executor.settings import read
+from services.live_store import LiveStore
 from services.logstream import LogLines, ensure_log_stream
 from services.pulse import PulsingLog
 from services.running import refuse, until_stopped
@@ -44,7 +46,11 @@ async def serve(settings: Settings) -> None:
     log = PulsingLog(connection, source=f"podium/executor/{settings.executor}", file=settings.pulse_file)
     kept = partial(ensure_log_stream, js, bytes_max=settings.log_bytes, days=settings.log_days)
     await broker.insist(partial(kept, replicas=settings.nats_replicas))
-    executor = Executor(log, runtime, ArtifactStore(js), settings, lines=LogLines(connection))
+    known = await LiveStore(connection, log).load()
+    log.go_on_from(known)
+    executor = Executor(
+        log, runtime, ArtifactStore(js), settings, lines=LogLines(connection), jobs=LiveJobs(known)
+    )
     beating = asyncio.create_task(
         beat(
             connection,

@@ -47,8 +47,8 @@ _log = structlog.get_logger(__name__)
 class Executor:
     """One executor; there must be no second one with its id.
 
-    `lines` is where the log lines of attempts go, None: nowhere.  `left_over` are the sandboxes that belonged
-    to no running attempt when last looked for, and are still there.
+    It goes on from `jobs`; `lines` is where the log lines of attempts go, None: nowhere.  `left_over` are the
+    sandboxes that belonged to no running attempt when last looked for, and are still there.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class Executor:
         *,
         lines: LineSink | None = None,
         clock: Callable[[], datetime] = utc_now,
+        jobs: LiveJobs | None = None,
     ) -> None:
         self._events = log
         self._runtime = runtime
@@ -68,7 +69,7 @@ class Executor:
         self._settings = settings
         self._lines = lines
         self._clock = clock
-        self._jobs = LiveJobs()
+        self._jobs = jobs or LiveJobs()
         self._runs: dict[tuple[str, int], tuple[AttemptRun, asyncio.Task[None]]] = {}
         self.left_over = 0
         self._swept = False
@@ -93,7 +94,7 @@ class Executor:
             await self._stop(following)
 
     async def _follow(self) -> None:
-        async for batch in self._events.follow(after=0):
+        async for batch in self._events.follow(after=self._jobs.sequence):
             if self._stopping:
                 return
             for record in batch.records:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 from events import subjects
 from events.jetstream import ensure_stream
+from events.live import LiveJobs
 from services import broker, logs, tracing
 from services.environment import Environment, SettingError
+from services.live_store import LiveStore, ensure_live_bucket
 from services.pulse import PulsingLog
 from services.running import refuse, until_stopped, utc_now
+from services.scheduler.keeping import Keeper
 from services.scheduler.loop import Scheduler
 from services.scheduler.roster import Roster
 from services.scheduler.settings import read
@@ -38,9 +42,14 @@ async def serve(settings: Settings) -> None:
         on_reconnect=roster.listen_afresh,
     )
     await broker.insist(partial(ensure_stream, connection.jetstream(), replicas=settings.nats_replicas))
+    await broker.insist(partial(ensure_live_bucket, connection.jetstream(), replicas=settings.nats_replicas))
     await connection.subscribe(subjects.HEARTBEATS, cb=on_heartbeat)
     log = PulsingLog(connection, source="podium/scheduler", file=settings.pulse_file)
-    scheduler = Scheduler(log, settings.rules, roster, clock=utc_now)
+    store = LiveStore(connection, log)
+    known = await store.load()
+    log.go_on_from(known)
+    keeper = Keeper(store, kept=known.sequence, clock=time.monotonic)
+    scheduler = Scheduler(log, settings.rules, roster, clock=utc_now, jobs=LiveJobs(known), seen=keeper.offer)
     await until_stopped(scheduler.run())
     await connection.close()
 

@@ -28,8 +28,16 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 
+def _no_more(_jobs: LiveJobs, _caught_up: bool) -> None:
+    """The default of `Scheduler`'s `seen`."""
+
+
 class Scheduler:
-    """One scheduler; `clock` gives the time in UTC, `chance` numbers in 0..1."""
+    """One scheduler; `clock` gives the time in UTC, `chance` numbers in 0..1.
+
+    It goes on from `jobs`, and hands them to `seen` with each batch that they have taken in and whether there
+    was nothing behind it.
+    """
 
     def __init__(
         self,
@@ -39,20 +47,24 @@ class Scheduler:
         *,
         clock: Callable[[], datetime],
         chance: Callable[[], float] = random.random,
+        jobs: LiveJobs | None = None,
+        seen: Callable[[LiveJobs, bool], None] = _no_more,
     ) -> None:
         self._events = log
         self._rules = rules
         self._roster = roster
         self._clock = clock
         self._chance = chance
-        self._jobs = LiveJobs()
+        self._jobs = jobs or LiveJobs()
+        self._seen = seen
         self._wait_for = 0
 
     async def run(self) -> None:
         """Decide for ever; returns only by cancellation."""
-        async for batch in self._events.follow(after=0):
+        async for batch in self._events.follow(after=self._jobs.sequence):
             for record in batch.records:
                 self._jobs.observe(record)
+            self._seen(self._jobs, batch.caught_up)
             if batch.caught_up and self._jobs.sequence >= self._wait_for:
                 await self._decide_and_append()
 

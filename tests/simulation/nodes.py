@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from events.catalogue import JobRequested
+from events.live import LiveJobs
 from events.log import JobAt, LogError
 from events.recorded import Unreadable
 from services.environment import Environment
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _LIMIT_S: Final = 75.0
+_SNAPSHOT_EVERY: Final = 20
 
 
 class Node:
@@ -125,8 +127,21 @@ class SchedulerNode(Node):
         self._roster = Roster(self.clock)
         self.world.checker.silence.listens(self.name, self.world.loop.time())
         rng = self.world.rng
-        scheduler = Scheduler(self.port, self.world.rules, self._roster, clock=self.clock, chance=rng.random)
+        scheduler = Scheduler(
+            self.port,
+            self.world.rules,
+            self._roster,
+            clock=self.clock,
+            chance=rng.random,
+            jobs=LiveJobs(self.world.snapshot),
+            seen=self._keep,
+        )
         await scheduler.run()
+
+    def _keep(self, jobs: LiveJobs, _caught_up: bool) -> None:
+        """A snapshot now and then, in the place of the one before."""
+        if jobs.sequence > self.world.snapshot.sequence + _SNAPSHOT_EVERY:
+            self.world.snapshot = jobs.state
 
     def hear(self, executor: str) -> None:
         """A heartbeat has arrived at this machine."""
@@ -172,7 +187,8 @@ class ExecutorNode(Node):
     async def main(self) -> None:
         """As `services.executor.__main__.serve`."""
         settings = _settings(self.name, self.world.shape.slots)
-        executor = Executor(self.port, self.machine, self._store, settings, clock=self.clock)
+        known = LiveJobs(self.world.snapshot)
+        executor = Executor(self.port, self.machine, self._store, settings, clock=self.clock, jobs=known)
         heart = cast("Client", _Heart(self))
         beating = asyncio.create_task(
             heartbeat.beat(

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from events.live import LiveState
 from services.scheduler.rules import Rules
 from tests.simulation.broker import Broker
 from tests.simulation.chaos import calm, rage
@@ -59,6 +60,7 @@ class World:
         self.broker = Broker(self.loop, self.checker.stored)
         self.faults: set[Fault] = set(shape.faults)
         self.unheard: set[str] = set()
+        self.snapshot = LiveState()
         self.struck: Counter[str] = Counter()
         self.processes: list[Process] = []
         self.table = SimTable(self.rng, self.faults)

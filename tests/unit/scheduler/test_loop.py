@@ -8,8 +8,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from events.catalogue import AttemptFailed, AttemptScheduled, AttemptStarted, JobFailed
-from events.live import LiveJobs
+from events.catalogue import AttemptFailed, AttemptScheduled, AttemptStarted, JobCancelRequested, JobFailed
+from events.live import LiveJobs, LiveState
 from events.log import ConflictError, JobAt
 from events.memory import MemoryLog
 from services.scheduler.loop import Scheduler
@@ -95,3 +95,36 @@ async def test_three_schedulers_keep_one_cap_and_count_every_retry_once() -> Non
     await asyncio.gather(*workers, return_exceptions=True)
     assert attempts == JOBS * 3
     assert set(ended.values()) == {1}
+
+
+async def test_a_scheduler_shows_what_it_has_seen_and_another_goes_on_from_it() -> None:
+    log = MemoryLog()
+    clock = skewed(0)
+    kept: list[LiveState] = []
+
+    async def run(jobs: LiveJobs | None, until: int) -> None:
+        scheduler = Scheduler(
+            log,
+            Rules(running_max=1),
+            Roster(clock),
+            clock=clock,
+            jobs=jobs,
+            seen=lambda jobs, _: kept.append(jobs.state),
+        )
+        task = asyncio.create_task(scheduler.run())
+        async with asyncio.timeout(20):
+            while not kept or kept[-1].sequence < until:
+                await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    for name in ("a", "b"):
+        await log.append(requested(name), expect=JobAt(sequence=0))
+    await run(None, until=3)
+    first = kept[-1]
+    assert [job.job_id for job in first.jobs] == ["a", "b"]
+    assert first.jobs[0].current is not None
+    await log.append(JobCancelRequested(job_id="b"), expect=JobAt(sequence=2))
+    await run(LiveJobs(first), until=5)
+    assert [job.job_id for job in kept[-1].jobs] == ["a"]
+    assert min(state.sequence for state in kept[kept.index(first) + 1 :]) >= first.sequence
