@@ -1,5 +1,5 @@
-# NATS, PostgreSQL and Redis from wheels and Debian's packages: each takes the place of the official image of its
-# name in compose.yaml, with the same user, volume, command and health check.
+# NATS, PostgreSQL, Redis and HAProxy from wheels and Debian's packages: each takes the place of the official image of
+# its name in compose.yaml or compose.cluster.yaml, with the same user, volume, command and health check.
 ARG BASE=podium-base:bookworm
 
 FROM ${BASE} AS wheels
@@ -57,3 +57,13 @@ VOLUME /data
 WORKDIR /data
 USER redis
 CMD ["redis-server"]
+
+FROM ${BASE} AS balancer
+LABEL org.opencontainers.image.title="podium-balancer"
+# With wget for the health check, as the official image has it.
+RUN apt-get update -qq \
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends haproxy wget \
+    && apt-get clean \
+    && rm -rf /var/lib/apt/lists/* /var/log/*
+USER haproxy
+CMD ["haproxy"]

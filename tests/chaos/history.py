@@ -17,6 +17,8 @@ from services.projector.rows import decode
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nats.aio.client import Client
+
 _CAUGHT_UP_S = 30.0
 
 
@@ -34,12 +36,12 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     """All that is left of a run.
 
     `accepted` are the jobs that a client has a 202 for; `seen` has the sequences that the watcher of each
-    was given.
+    was given; `marks` is None where agents could leave none.
     """
 
     records: tuple[Recorded, ...]
     rows: dict[str, Job]
-    marks: tuple[Mark, ...]
+    marks: tuple[Mark, ...] | None
     accepted: frozenset[str]
     seen: dict[str, list[int]]
 
@@ -47,12 +49,19 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 async def read_log(nats_url: str) -> tuple[Recorded, ...]:
     """Every event there is."""
     connection = await nats.connect(nats_url)
+    try:
+        return await records_in(connection)
+    finally:
+        await connection.close()
+
+
+async def records_in(connection: Client) -> tuple[Recorded, ...]:
+    """Every event of the log that a connection leads to."""
     records: list[Recorded] = []
     async for batch in JetStreamLog(connection, source="judge").follow(after=0):
         records += batch.records
         if batch.caught_up:
             break
-    await connection.close()
     return tuple(records)
 
 

@@ -22,6 +22,7 @@ def report(plan: Plan, outcome: Outcome, wrong: Sequence[str]) -> str:
     """The report of a run, with the judge's verdict at its end."""
     history = outcome.history
     jobs = by_job(history.records)
+    marks = history.marks or ()
     ends = Counter(job.status for records in jobs.values() if (job := fold(records)))
     kinds = Counter(type(record.event).__name__ for record in history.records)
     failures = Counter(e.reason for r in history.records if isinstance(e := r.event, ev.AttemptFailed))
@@ -33,7 +34,7 @@ def report(plan: Plan, outcome: Outcome, wrong: Sequence[str]) -> str:
         f"attempts   {kinds['AttemptStarted']} started, {kinds['RetryScheduled']} retries",
         f"           {most_at_once(history.records)} at once at the most",
         f"           {kinds['AttemptLost']} lost, {_counted(failures)}",
-        f"agents     {len(history.marks)} processes, {sum(m.finished for m in history.marks)} finished",
+        f"agents     {len(marks)} processes, {sum(mark.finished for mark in marks)} finished",
         f"clients    {outcome.unsure} submits sent again, {outcome.resumed} streams resumed",
         f"           {len(outcome.cancelled)} cancels heard",
         f"no gateway {_times(outcome.outages_s)}",

@@ -38,7 +38,7 @@ def judge(history: History, *, running_max: int) -> list[str]:
     return [
         *_losses(history),
         *_log(history.records, running_max),
-        *_marks(history),
+        *(() if history.marks is None else _marks(history.marks, history.records)),
         *_rows(history),
         *_watchers(history),
     ]
@@ -122,13 +122,13 @@ def _log(records: Sequence[Recorded], running_max: int) -> Iterator[str]:
             yield f"{record.sequence} {type(event).__name__} of {event.job_id}: {words}"
 
 
-def _marks(history: History) -> Iterator[str]:
+def _marks(marks: Sequence[Mark], records: Sequence[Recorded]) -> Iterator[str]:
     """No attempt had two processes; two attempts of a job lived at once only where the first was lost."""
-    lost = {(e.job_id, e.attempt) for r in history.records if isinstance(e := r.event, ev.AttemptLost)}
-    won = {(e.job_id, e.attempt) for r in history.records if isinstance(e := r.event, ev.AttemptSucceeded)}
-    began = {(e.job_id, e.attempt) for r in history.records if isinstance(e := r.event, ev.AttemptStarted)}
+    lost = {(e.job_id, e.attempt) for r in records if isinstance(e := r.event, ev.AttemptLost)}
+    won = {(e.job_id, e.attempt) for r in records if isinstance(e := r.event, ev.AttemptSucceeded)}
+    began = {(e.job_id, e.attempt) for r in records if isinstance(e := r.event, ev.AttemptStarted)}
     of_job: dict[str, list[Mark]] = defaultdict(list)
-    for mark in sorted(history.marks, key=lambda mark: mark.began_s):
+    for mark in sorted(marks, key=lambda mark: mark.began_s):
         if (mark.job_id, mark.attempt) not in began:
             yield f"attempt {mark.attempt} of {mark.job_id} ran and is not in the log"
         for earlier in of_job[mark.job_id]:
@@ -137,7 +137,7 @@ def _marks(history: History) -> Iterator[str]:
             elif earlier.last_s > mark.began_s + _CLOCK_S and (mark.job_id, earlier.attempt) not in lost:
                 yield f"attempts {earlier.attempt} and {mark.attempt} of {mark.job_id} ran at once"
         of_job[mark.job_id].append(mark)
-    finished = {(mark.job_id, mark.attempt) for mark in history.marks if mark.finished}
+    finished = {(mark.job_id, mark.attempt) for mark in marks if mark.finished}
     for job_id, attempt in won - finished:
         yield f"attempt {attempt} of {job_id} succeeded, but its agent did not finish"
 

@@ -51,6 +51,7 @@ NOBODYS = [
     "$JS.API.CONSUMER.LIST.JOBS",
     "$JS.API.STREAM.DELETE.KV_api-keys",
     "$JS.API.STREAM.PURGE.DEAD_LETTERS",
+    "$JS.READERS.API.STREAM.DELETE.JOBS",
     "$KV.api-keys.key.0123",
     "_INBOX.gateway.x",
     "$SYS.REQ.SERVER.PING",
@@ -66,6 +67,7 @@ ONES_OWN = {
     "podium.heartbeat.e": {"executor"},
     "$O.artifacts.C.x": {"executor"},
     "$JS.API.STREAM.PURGE.OBJ_artifacts": {"executor"},
+    "$O.live-jobs.C.x": {"scheduler"},
     "dead.jobs.j.JobRequested": {"projector"},
     "$JS.READERS.API.STREAM.INFO.JOBS": {"projector"},
 }
@@ -175,6 +177,7 @@ async def test_each_service_works_as_its_user_and_goes_on_while_a_server_is_cut_
                     "DEAD_LETTERS",
                     "WEBHOOKS",
                     "OBJ_artifacts",
+                    "OBJ_live-jobs",
                     "KV_api-keys",
                     "KV_webhook-secrets",
                 ),

@@ -1,4 +1,4 @@
-"""compose.yaml as somebody runs it, on images of Debian's packages and wheels, under a name of its own."""
+"""A compose file as somebody runs it, on images of Debian's packages and wheels, under a name of its own."""
 
 from __future__ import annotations
 
@@ -43,15 +43,26 @@ def run(command: Sequence[str], **settings: Any) -> str:
 
 
 class Composition:
-    """All services, up to the moment it is taken down; `http` is a client of its gateway."""
+    """All services, up to the moment it is taken down; `http` is a client of its gateway.
 
-    def __init__(self, compose: Sequence[str], folder: Path) -> None:
+    `make_secrets` is the script that comes with the `file`, `settings` are what else its .env says.
+    """
+
+    def __init__(
+        self,
+        compose: Sequence[str],
+        folder: Path,
+        *,
+        file: str = "compose.yaml",
+        make_secrets: str = "deploy/make-secrets",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.executor = f"compose-{uuid4().hex[:8]}"
         self.folder = folder
         self._project = f"podium-{self.executor}"
         port = free_port()
-        run(["deploy/make-secrets", str(folder / "secrets")], env={**os.environ, **SECRETS})
-        settings = {
+        run([make_secrets, str(folder / "secrets")], env={**os.environ, **SECRETS})
+        told = {
             **_images(),
             "COMPOSE_PROJECT_NAME": self._project,
             "DOCKER_GID": str(Path("/var/run/docker.sock").stat().st_gid),
@@ -62,9 +73,10 @@ class Composition:
             "PODIUM_PORT": str(port),
             # Some server that only the executor reaches, and that knows nothing of Kaggle.
             "KAGGLE_API_ENDPOINT": "http://nats:8222",
+            **(settings or {}),
         }
-        (folder / "env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        self._compose = [*compose, "--env-file", str(folder / "env")]
+        (folder / "env").write_text("".join(f"{name}={value}\n" for name, value in told.items()))
+        self._compose = [*compose, "--env-file", str(folder / "env"), "--file", file]
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
 
     def compose(self, *words: str) -> str:
@@ -79,6 +91,17 @@ class Composition:
         found = run(["docker", "ps", "--all", "--quiet", *filters]).split()
         shown: list[dict[str, Any]] = json.loads(run(["docker", "inspect", *found]))
         return shown[0]
+
+    def network(self, name: str) -> str:
+        """What Docker calls one of its networks."""
+        return f"{self._project}_{name}"
+
+    def address(self, service: str, network: str) -> str:
+        """A service's IP address in one of its networks, as this machine reaches it."""
+        found: str = self.container(service)["NetworkSettings"]["Networks"][self.network(network)][
+            "IPAddress"
+        ]
+        return found
 
     def health(self, service: str) -> str:
         """Of a service's container; "" where it has none."""
@@ -114,9 +137,13 @@ class Composition:
         self.http.close()
         (self.folder / "log").write_text(self.compose("logs", "--no-color"))
         self.compose("down", "--volumes", "--timeout", "5")
-        label = ["--filter", f"label=podium.executor={self.executor}"]
         for listing, remove in ((["ps", "-aq"], ["rm"]), (["volume", "ls", "-q"], ["volume", "rm"])):
-            if left := run(["docker", *listing, *label]).split():
+            left = [
+                one
+                for executor in (self.executor, f"{self.executor}-1", f"{self.executor}-2")
+                for one in run(["docker", *listing, "--filter", f"label=podium.executor={executor}"]).split()
+            ]
+            if left:
                 run(["docker", *remove, "--force", *left])
 
 
