@@ -49,6 +49,7 @@ lock: ## choose versions anew for what pyproject.toml asks for
 	$(LOCK) pyproject.toml --group dev -o requirements/dev.txt && \
 	$(LOCK) pyproject.toml --group agent --group embedded -c requirements/dev.txt -o requirements/podium.txt && \
 	$(LOCK) pyproject.toml -c requirements/dev.txt -o requirements/services.txt && \
+	$(LOCK) pyproject.toml --group kubernetes -c requirements/dev.txt -o requirements/kubernetes.txt && \
 	$(LOCK) --group agent -c requirements/dev.txt -o requirements/agent.txt && \
 	$(LOCK) --group bench-agent -o requirements/bench-agent.txt && \
 	$(LOCK) --group bench-gateway -o requirements/bench-gateway.txt && \

@@ -64,9 +64,9 @@ def _serve(listening: socket.socket, path: str) -> None:
 def _take(client: socket.socket, path: str) -> None:
     # A broken connection is for the HTTP client to tell of; all there is to do here is to pass it on.
     with client, contextlib.suppress(OSError), _connected(path) as there:
-        back = threading.Thread(target=_pump, args=(there, client), daemon=True)
+        back = threading.Thread(target=pump, args=(there, client), daemon=True)
         back.start()
-        _pump(client, there)
+        pump(client, there)
         back.join()
 
 
@@ -90,7 +90,7 @@ def _connected(path: str) -> socket.socket:
             return there
 
 
-def _pump(source: socket.socket, target: socket.socket) -> None:
+def pump(source: socket.socket, target: socket.socket) -> None:
     """Pass on all there is; at its end, or where either breaks, the target hears that there is no more."""
     with contextlib.suppress(OSError):
         while chunk := source.recv(_CHUNK_BYTES):

@@ -2,13 +2,15 @@
 ARG BASE=podium-base:bookworm
 
 FROM ${BASE} AS builder
+# Which of requirements/: services, or kubernetes for an executor whose attempts are Jobs of a cluster.
+ARG REQUIREMENTS=services
 # Where both possible bases keep the certificates that the system trusts; pip brings its own list otherwise.
 ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 # pip stays outside the environment that it fills.
 RUN python3 -m venv /opt/pip && python3 -m venv --without-pip /opt/venv
-COPY requirements/services.txt /tmp/services.txt
+COPY requirements/${REQUIREMENTS}.txt /tmp/services.txt
 RUN /opt/pip/bin/pip --python /opt/venv/bin/python install --no-compile --require-hashes --only-binary :all: -r /tmp/services.txt
 # No program reads the libraries' own tests, what compilers read, or symbols.  Libraries that wheels brought
 # along were moved about by their tools and do not bear to be stripped.

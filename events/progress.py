@@ -22,6 +22,18 @@ KEPT_BACK: Final = "(kept back: ask at the way out)"
 KEYS_ASKED: Final = b"GET podium:keys HTTP/1.1\r\n\r\n"
 """What an agent says at its executor's socket to get them, as a JSON object: once, then nobody gets them."""
 
+PORTER_GREETING: Final = "podium-porter {purpose} {token}\n"
+"""How the porter of an attempt's pod begins a connection to its executor: `purpose` is one of these."""
+
+PORTER_WAY_OUT: Final = "egress"
+"""The agent's way out: what follows is what an agent says at a socket elsewhere."""
+
+PORTER_FILES: Final = "files"
+"""Questions about the output folder: the executor asks, the porter answers."""
+
+PORTER_WELCOME: Final = b"ok\n"
+"""What the executor answers to a porter that it knows."""
+
 LINE_BYTES_MAX: Final = 64 * 1024
 """A longer line is a log line, cut: no message of ours comes near it."""
 

@@ -35,7 +35,7 @@ async def serve(settings: Settings) -> None:
     Raises:
         RuntimeChoiceError: the runtime that was asked for cannot be used.
     """
-    runtime, docker = await choose(settings)
+    runtime, closing = await choose(settings)
     connection = await broker.connect(
         settings.nats_url, name=f"executor {settings.executor}", tls=settings.nats_tls, inbox="executor"
     )
@@ -65,8 +65,8 @@ async def serve(settings: Settings) -> None:
     finally:
         beating.cancel()
         await connection.close()
-        if docker is not None:
-            await docker.close()
+        if closing is not None:
+            await closing.close()
 
 
 @contextmanager

@@ -1,9 +1,9 @@
-"""Which runtime this executor uses: Docker where it can, else plain processes, with the reason said."""
+"""Which runtime this executor uses: the one named, else Docker where it can, else plain processes."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import aiohttp
 import structlog
@@ -22,6 +22,9 @@ from services.runc import runc_is_safe
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from services.executor.kubernetes.runtime import KubernetesRuntime
+    from services.executor.kubernetes.settings import KubernetesSettings
+    from services.executor.runtime import Runtime
     from services.executor.settings import Settings
 
 _ANSWER_S: Final = 10.0
@@ -29,16 +32,27 @@ _ANSWER_S: Final = 10.0
 _log = structlog.get_logger(__name__)
 
 
+class Closing(Protocol):
+    """What holds connections."""
+
+    async def close(self) -> None:
+        """End them."""
+        ...
+
+
 class RuntimeChoiceError(Exception):
     """The runtime that was asked for cannot be used; the message is for an operator."""
 
 
-async def choose(settings: Settings) -> tuple[DockerRuntime | ProcessRuntime, Docker | None]:
-    """The runtime, and the client to close at the end where it has one.
+async def choose(settings: Settings) -> tuple[Runtime, Closing | None]:
+    """The runtime, and what to close at the end where there is something.
 
     Raises:
-        RuntimeChoiceError: Docker was asked for by name, and no daemon answers.
+        RuntimeChoiceError: Docker or Kubernetes was asked for by name, and does not answer.
     """
+    if settings.kubernetes is not None:
+        kubernetes = await _kubernetes(settings, settings.kubernetes)
+        return kubernetes, kubernetes
     if settings.runtime == "process":
         return _process(settings, "PODIUM_RUNTIME is process"), None
     docker, problem = await _docker(settings)
@@ -73,6 +87,18 @@ async def choose(settings: Settings) -> tuple[DockerRuntime | ProcessRuntime, Do
         secrets=settings.secret_variables,
     )
     return runtime, docker
+
+
+async def _kubernetes(settings: Settings, cluster: KubernetesSettings) -> KubernetesRuntime:
+    # The client is a library that no other executor needs.
+    try:
+        from services.executor.kubernetes.choice import choose_kubernetes  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise RuntimeChoiceError(
+            f"PODIUM_RUNTIME is kubernetes, and there is no Python module {error.name}: "
+            "install what requirements/kubernetes.txt names"
+        ) from error
+    return await choose_kubernetes(settings, cluster)
 
 
 async def _docker(settings: Settings) -> tuple[Docker | None, str]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from services.executor.egress_proxy import HEAD_BYTES_MAX, Proxy
+from services.executor.egress_told import Told
 
 if TYPE_CHECKING:
     from asyncio import Server
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from services.executor.egress import AllowList
 
 SOCKET: Final = "proxy.sock"
-TOLD_MAX: Final = 200
 
 _log = structlog.get_logger(__name__)
 
@@ -47,21 +47,18 @@ class Gate:
 
     def __init__(self, folder: Path, name: str) -> None:
         self._name = name
-        self._refused = refused(folder, name)
-        self._told = self._refused.read_text().splitlines() if self._refused.exists() else []
-        self._taken = 0
+        self._told = Told(refused(folder, name), name)
         self._proxy: Proxy | None = None
         self._server: Server | None = None
 
     async def open(self, listening: socket.socket, allowed: AllowList, keys: Mapping[str, str]) -> None:
         """Serve who connects, as far as it is allowed; `keys` are for the first who asks."""
-        self._proxy = Proxy(allowed, tell=self._tell, keys=keys)
+        self._proxy = Proxy(allowed, tell=self._told.tell, keys=keys)
         self._server = await asyncio.start_unix_server(self._proxy.take, sock=listening, limit=HEAD_BYTES_MAX)
 
     def take(self) -> list[str]:
-        """What was refused since the last call, at first since the container's start."""
-        new, self._taken = self._told[self._taken :], len(self._told)
-        return new
+        """See `Told.take`."""
+        return self._told.take()
 
     async def close(self) -> None:
         """End all connections and serve no more."""
@@ -71,16 +68,6 @@ class Gate:
             await self._proxy.close()
             sent, received = self._proxy.sent_bytes, self._proxy.received_bytes
             _log.info("egress_closed", container=self._name, sent_bytes=sent, received_bytes=received)
-
-    def _tell(self, what: str) -> None:
-        if len(self._told) >= TOLD_MAX:
-            return
-        _log.warning("egress_refused", container=self._name, what=what)
-        last = len(self._told) == TOLD_MAX - 1
-        line = "more than is told here" if last else what
-        self._told.append(line)
-        with self._refused.open("a") as file:
-            file.write(f"{line}\n")
 
 
 class Gates:

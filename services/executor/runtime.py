@@ -1,7 +1,7 @@
 """A runtime as a protocol: where an attempt's process runs, and what the executor may ask of it.
 
-Two adapters serve it: `services.executor.docker` (containers) and `services.executor.process` (a machine
-without Docker).
+Three adapters serve it: `services.executor.docker` (containers), `services.executor.kubernetes` (Jobs of a
+cluster) and `services.executor.process` (a machine without either).
 
     SandboxError           the sandbox could not be started, watched or stopped; carries the failure
     ├── FileMissingError   the attempt left no such file

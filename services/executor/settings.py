@@ -11,12 +11,13 @@ import msgspec
 
 from services import nats_tls
 from services.environment import SettingError
+from services.executor.kubernetes.settings import KubernetesSettings, read_kubernetes
 from services.nats_tls import NatsTls
 
 if TYPE_CHECKING:
     from services.environment import Environment
 
-RuntimeChoice: TypeAlias = Literal["docker", "process", "auto"]
+RuntimeChoice: TypeAlias = Literal["docker", "process", "kubernetes", "auto"]
 
 DISK_BYTES_MAX: Final = 64 * 1024**3
 LOG_BYTES: Final = 256 * 1024**2
@@ -37,7 +38,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Artifacts are kept for `artifact_days` and log lines for `log_days` (0: for ever), of all lines at most
     `log_bytes`.  `kaggle_variables` and `model_variables` are passed to the agent as they are, where set;
-    `dollars_max` is the most that calls to a language model may cost for a job.
+    `dollars_max` is the most that calls to a language model may cost for a job.  `kubernetes` is there where
+    that is the `runtime`.
     """
 
     nats_url: str
@@ -60,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kaggle_variables: dict[str, str]
     model_variables: dict[str, str]
     dollars_max: float = 1.0
+    kubernetes: KubernetesSettings | None = None
     artifact_days: float = 0
     log_bytes: int = LOG_BYTES
     log_days: float = LOG_DAYS
@@ -90,15 +93,17 @@ def read(environment: Environment) -> Settings:
     """
     competitions = environment.optional("PODIUM_COMPETITIONS_DIR")
     work_dir = Path(environment.text("PODIUM_WORK_DIR", "~/.podium")).expanduser().absolute()
+    executor, runtime = _executor(environment), _runtime(environment)
     return Settings(
         nats_url=environment.text("NATS_URL", "nats://127.0.0.1:4222"),
         nats_replicas=environment.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
         nats_tls=nats_tls.read(environment),
-        executor=_executor(environment),
+        executor=executor,
         slots=environment.integer(
             "PODIUM_SLOTS", environment.integer("PODIUM_MAX_RUNNING", 10, at_least=1), at_least=1
         ),
-        runtime=_runtime(environment),
+        runtime=runtime,
+        kubernetes=read_kubernetes(environment, executor=executor) if runtime == "kubernetes" else None,
         docker_host=environment.optional("DOCKER_HOST"),
         image=environment.text("PODIUM_AGENT_IMAGE", "podium-agent:local"),
         docker_runtime=environment.optional("PODIUM_DOCKER_RUNTIME"),
@@ -146,6 +151,6 @@ def _executor(environment: Environment) -> str:
 
 def _runtime(environment: Environment) -> RuntimeChoice:
     choice = environment.text("PODIUM_RUNTIME", "auto")
-    if choice not in {"docker", "process", "auto"}:
-        raise SettingError(f"PODIUM_RUNTIME should be docker, process or auto, not {choice!r}")
+    if choice not in {"docker", "process", "kubernetes", "auto"}:
+        raise SettingError(f"PODIUM_RUNTIME should be docker, process, kubernetes or auto, not {choice!r}")
     return cast("RuntimeChoice", choice)

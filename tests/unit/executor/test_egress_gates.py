@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from events.progress import KEYS_ASKED
 from services.executor import egress_proxy
 from services.executor.egress import AllowList, Endpoint
-from services.executor.egress_gates import TOLD_MAX, Gates
+from services.executor.egress_gates import Gates
 from services.executor.egress_proxy import HEAD_BYTES_MAX, Proxy
+from services.executor.egress_told import TOLD_MAX
 
 if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter

@@ -1,0 +1,1 @@
+"""Attempts as Kubernetes Jobs: a `services.executor.runtime.Runtime` over the API of a cluster."""
