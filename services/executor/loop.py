@@ -133,7 +133,7 @@ class Executor:
 
     def _orphans(self) -> Iterator[Job]:
         """Jobs whose attempt runs here by the log, and by nothing else."""
-        for job in self._jobs:
+        for job in self._jobs.moving:
             number = len(job.attempts)
             if (job.job_id, number) not in self._runs and runs_here(job, number, self._settings.executor):
                 yield job
@@ -210,7 +210,7 @@ class Executor:
             _log.info("left_over_already_over", reason=str(error))
 
     async def _claim_scheduled(self) -> None:
-        for job in list(self._jobs):
+        for job in self._jobs.moving:
             if self._stopping or len(self._runs) >= self._settings.slots:
                 return
             current = job.current

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from itertools import islice
+from heapq import merge
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from events.catalogue import Priority
     from events.job import Attempt, Failure, Job
+    from events.live import LiveJobs
 
 Decision: TypeAlias = (
     AttemptScheduled | AttemptLost | RetryScheduled | JobSucceeded | JobFailed | JobCancelled
@@ -41,6 +43,7 @@ Decision: TypeAlias = (
 Jitter: TypeAlias = Literal["none", "full"]
 
 _RANKS: Final[dict[Priority, int]] = {"high": 0, "normal": 1, "low": 2}
+"""The first first."""
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,21 +76,21 @@ class Sightings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decide(
-    jobs: Iterable[Job], sightings: Sightings, rules: Rules, now: datetime, *, chance: Callable[[], float]
+    jobs: LiveJobs, sightings: Sightings, rules: Rules, now: datetime, *, chance: Callable[[], float]
 ) -> list[Decision]:
     """The events that should follow, in order; empty when there is nothing to do.
 
-    `jobs` are the live ones in the order of their requests; `chance` gives numbers in 0..1 for jitter.  A
-    job gets at most one decision a call: the next call, which sees it, makes the next.
+    `chance` gives numbers in 0..1 for jitter.  A job gets at most one decision a call: the next call, which
+    sees it, makes the next.  However many jobs wait, only those are looked at that get a place, and those
+    that they pass by.
     """
-    jobs = list(jobs)
-    settled = [decision for job in jobs if (decision := _settle(job, sightings, rules, now, chance))]
+    moving = jobs.moving
+    settled = [decision for job in moving if (decision := _settle(job, sightings, rules, now, chance))]
     decided = {decision.job_id for decision in settled}
-    active = [job for job in jobs if job.current is not None and job.current.is_active]
-    ready = sorted(
-        (job for job in jobs if job.job_id not in decided and _is_ready(job, now)),
-        key=lambda job: _RANKS[job.priority],  # a stable sort: the oldest request first within a priority
-    )
+    active = [job for job in moving if job.current is not None and job.current.is_active]
+    again = sorted((job for job in moving if job.job_id not in decided and _is_due(job, now)), key=_place)
+    first = chain.from_iterable(jobs.waiting(priority) for priority in _RANKS)
+    ready = merge(again, first, key=_place)
     chosen = islice(_within_caps(ready, active, rules), max(rules.running_max - len(active), 0))
     starts = [AttemptScheduled(job_id=job.job_id, attempt=len(job.attempts) + 1) for job in chosen]
     return [*settled, *starts]
@@ -110,12 +113,13 @@ def _submitter_of(job: Job) -> tuple[str, str] | None:
     return None if job.submitter is None else ("named", job.submitter)
 
 
-def _is_ready(job: Job, now: datetime) -> bool:
-    """It waits for a place and may have one."""
-    if job.current is not None and job.current.is_active:
-        return False
-    if job.status == "queued":
-        return True
+def _place(job: Job) -> tuple[int, int]:
+    """Its place in the line: by priority, and within it by request."""
+    return _RANKS[job.priority], job.requested_sequence
+
+
+def _is_due(job: Job, now: datetime) -> bool:
+    """It was tried, waits for another place, and may have one."""
     return job.status == "retrying" and (job.not_before is None or job.not_before <= now)
 
 

@@ -99,8 +99,8 @@ def retries_what_is_hopeless(patch: pytest.MonkeyPatch) -> None:
 
 def retries_too_early(patch: pytest.MonkeyPatch) -> None:
     """A retry does not wait."""
-    ready = rules._is_ready
-    patch.setattr(rules, "_is_ready", lambda job, now: ready(replace(job, not_before=None), now))
+    due = rules._is_due
+    patch.setattr(rules, "_is_due", lambda job, now: due(replace(job, not_before=None), now))
 
 
 def forgets_heartbeats(patch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from events import catalogue as ev
 from events.live import LiveJobs
 from tests.history import recorded, requested
@@ -34,3 +36,17 @@ def test_a_record_seen_before_changes_nothing() -> None:
     (again,) = recorded([ev.AttemptScheduled(job_id="a", attempt=1)], first=2)
     assert jobs.observe(again) is before
     assert jobs.sequence == 2
+
+
+def test_those_that_wait_lie_apart_by_priority_until_they_move() -> None:
+    urgent = replace(requested("u"), priority="high")
+    asked = [requested("a"), requested("b"), requested("c"), urgent]
+    jobs = observed(*asked, ev.AttemptScheduled(job_id="b", attempt=1), ev.JobCancelRequested(job_id="a"))
+    assert [job.job_id for job in jobs.waiting("normal")] == ["c"]
+    assert [job.job_id for job in jobs.waiting("high")] == ["u"]
+    assert [job.job_id for job in jobs.moving] == ["a", "b"]
+    (end,) = recorded([ev.JobCancelled(job_id="a")], first=7)
+    jobs.observe(end)
+    assert [job.job_id for job in jobs.moving] == ["b"]
+    again = LiveJobs(jobs.state)
+    assert (again.moving, list(again.waiting("normal"))) == (jobs.moving, list(jobs.waiting("normal")))

@@ -7,15 +7,15 @@ import inspect
 import random
 import zlib
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from events import live, live_snapshot
-from events.catalogue import JobCancelled
+from events.catalogue import JobCancelled, Priority
 from events.live import LiveJobs, LiveState
 from events.live_snapshot import FOLDED_BY, SnapshotError, decode, encode
 from events.log import Extent
@@ -54,12 +54,18 @@ def histories(draw: st.DrawFn) -> list[Recorded]:
     return told(draw(st.permutations([*asked, *anything])))
 
 
+@settings(max_examples=50)
 @given(history=histories(), share=st.floats(0, 1))
 def test_a_snapshot_and_the_rest_are_the_whole(history: list[Recorded], share: float) -> None:
     first = folded(history[: int(share * len(history))])
     kept = decode(encode(first.state, log=EXTENT.identity), EXTENT)
     assert kept == first.state
-    assert folded(history, kept).state == folded(history).state
+    whole = folded(history)
+    assert folded(history, kept).state == whole.state
+    waiting = [job for priority in get_args(Priority) for job in whole.waiting(priority)]
+    assert {job.job_id for job in [*waiting, *whole.moving]} == {job.job_id for job in whole}
+    assert len(waiting) + len(whole.moving) == len(whole)
+    assert not any(job.attempts or job.cancel_requested for job in waiting)
 
 
 @pytest.mark.parametrize("seed", range(5))

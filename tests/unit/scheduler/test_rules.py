@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -21,14 +20,26 @@ from events.catalogue import (
     JobSucceeded,
     RetryScheduled,
 )
+from events.live import LiveJobs, LiveState
 from services.scheduler import rules
 from services.scheduler.rules import Rules, Sightings
-from tests.history import START, job_after
+from tests.history import START, job_after, recorded, requested
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from events.catalogue import Priority
     from events.job import Job
 
-decide = partial(rules.decide, chance=lambda: 0.5)
+
+def decide(
+    jobs: list[Job], sightings: Sightings, of: Rules, now: datetime, chance: Callable[[], float] = lambda: 0.5
+) -> list[rules.Decision]:
+    """What follows for these jobs, the oldest request first."""
+    told = tuple(replace(job, requested_sequence=number) for number, job in enumerate(jobs, 1))
+    return rules.decide(LiveJobs(LiveState(jobs=told)), sightings, of, now, chance=chance)
+
 
 RULES = Rules()
 NOW = START + timedelta(minutes=10)
@@ -220,3 +231,20 @@ def test_a_submitter_with_all_that_it_may_have_is_passed_by() -> None:
     assert decide(jobs, ALIVE, Rules(), NOW) == [
         scheduled(job_id=name) for name in ("a1", "a2", "b", "n1", "n2")
     ]
+
+
+def test_however_many_wait_only_those_are_looked_at_that_get_a_place() -> None:
+    jobs = LiveJobs()
+    for record in recorded([requested(f"j{n}") for n in range(1000)]):
+        jobs.observe(record)
+    looked_at: list[str] = []
+
+    class Watched(LiveJobs):
+        def waiting(self, priority: Priority) -> Iterator[Job]:
+            for job in super().waiting(priority):
+                looked_at.append(job.job_id)
+                yield job
+
+    chosen = rules.decide(Watched(jobs.state), ALIVE, RULES, NOW, chance=lambda: 0.5)
+    assert [decision.job_id for decision in chosen] == [f"j{n}" for n in range(10)]
+    assert len(looked_at) <= len(chosen) + 1
