@@ -153,13 +153,15 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
     """Everything later stages need to know of a competition.
 
-    `id_column` is the submission's first column; `id_in_test` is False where test.csv has no such
-    column, so that ids are taken from the sample submission by row.  `test_id_column` names test's column
-    of ids where it is called otherwise.  A `sample` with an empty path is none: the submission has test's
-    ids, or its row numbers from 0, in their order.  `classes` are labels as they are written in a
-    submission, in a fixed order (for `class_probabilities`: the order of its columns); empty for
-    regression.  `dropped` maps a column that no model may use to the reason.  `sides` are joined in their
-    order.  `missing_marks` are numbers that stand for missing ones, such as -999, by column.
+    `id_column` is the submission's column of ids; `id_in_test` is False where test.csv has no such
+    column, so that ids are taken from the sample submission by row.  `more_ids` are further columns that a
+    submission has as the sample has them; those of them that are in test name a row together with the id.
+    `test_id_column` names test's column of ids where it is called otherwise.  A `sample` with an empty path
+    is none: the submission has test's ids, or its row numbers from 0, in their order.  `classes` are labels
+    as they are written in a submission, in a fixed order (for `class_probabilities`: the order of its
+    columns); empty for regression.  `dropped` maps a column that no model may use to the reason.  `sides`
+    are joined in their order.  `missing_marks` are numbers that stand for missing ones, such as -999, by
+    column.
     """
 
     competition: str
@@ -179,8 +181,19 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[Feature, ...]
     dropped: dict[str, str]
     notes: tuple[str, ...]
+    more_ids: tuple[str, ...] = ()
     test_id_column: str | None = None
     sides: tuple[SideTable, ...] = ()
     missing_marks: dict[str, float] = {}
     doubts: tuple[Doubt, ...] = ()
     checks: tuple[Check, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The submission's columns that are as the sample has them."""
+        return (self.id_column, *self.more_ids)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Those of them by which a row of the submission is found in test."""
+        return (self.id_column, *(name for name in self.more_ids if name in self.test.columns))

@@ -47,16 +47,49 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 @cache
 def plain_copy(path: Path, encoding: str) -> Path:
-    """The file's text as UTF-8, in a temporary file that is gone with the process."""
-    descriptor, name = tempfile.mkstemp(suffix=".csv")
+    """The file unpacked, its text as UTF-8 (without an `encoding` its bytes), gone with the process."""
+    descriptor, name = tempfile.mkstemp()
     atexit.register(Path(name).unlink, missing_ok=True)
-    with (
-        os.fdopen(descriptor, "w", encoding="utf-8", newline="") as copy,
-        opened(path) as raw,
-        io.TextIOWrapper(raw, encoding=encoding, newline="") as text,
-    ):
-        shutil.copyfileobj(text, copy)
+    with os.fdopen(descriptor, "wb") as copy, opened(path) as raw:
+        if not encoding:
+            shutil.copyfileobj(raw, copy)
+            return Path(name)
+        with (
+            io.TextIOWrapper(raw, encoding=encoding, newline="") as text,
+            io.TextIOWrapper(copy, encoding="utf-8", newline="") as plain,
+        ):
+            shutil.copyfileobj(text, plain)
     return Path(name)
+
+
+def record_form(path: Path) -> str:
+    """`parquet`, `lines` or `list` (of JSON objects) by a file's name; empty for a table of text."""
+    bare = path.name.lower().removesuffix(".gz").removesuffix(".zip")
+    forms = {".parquet": "parquet", ".pq": "parquet", ".jsonl": "lines", ".ndjson": "lines", ".json": "list"}
+    return forms.get(Path(bare).suffix, "")
+
+
+def scan_records(path: Path, form: str) -> pl.LazyFrame:
+    """A file of typed records as text: lists as words parted by blanks, objects as JSON."""
+    packed = not path.is_file() or path.suffix.lower() in {".zip", ".gz"}
+    source = plain_copy(path, "") if packed else path
+    if form == "parquet":
+        records = pl.scan_parquet(source, glob=False)
+    elif form == "lines":
+        records = pl.scan_ndjson(source, infer_schema_length=None)
+    else:
+        records = pl.read_json(source, infer_schema_length=None).lazy()
+    words = []
+    for name, kind in records.collect_schema().items():
+        column = pl.col(name)
+        if kind == pl.Boolean:  # as pandas writes them, and so most submissions
+            column = pl.when(column).then(pl.lit("True")).when(~column).then(pl.lit("False")).alias(name)
+        elif isinstance(kind, pl.Struct):
+            column = column.struct.json_encode()
+        elif isinstance(kind, pl.List | pl.Array):
+            column = column.cast(pl.List(pl.String)).list.join(" ", ignore_nulls=True)
+        words.append(column.cast(pl.String))
+    return records.select(words)
 
 
 def scan_cells(paths: list[Path], delimiter: str, encoding: str) -> pl.LazyFrame:
@@ -64,8 +97,11 @@ def scan_cells(paths: list[Path], delimiter: str, encoding: str) -> pl.LazyFrame
     parts = []
     for path in paths:
         packed = not path.is_file() or path.suffix.lower() == ".zip" or not encoding.startswith("utf-8")
-        source = plain_copy(path, encoding) if packed else path
-        lines = pl.scan_csv(source, separator=delimiter, infer_schema=False, glob=False)
+        if form := record_form(path):
+            lines = scan_records(path, form)
+        else:
+            source = plain_copy(path, encoding) if packed else path
+            lines = pl.scan_csv(source, separator=delimiter, infer_schema=False, glob=False)
         filled = lines.with_columns(pl.when(pl.all() != "").then(pl.all()).name.keep())
         parts.append(without_blank_lines(filled))
     names = parts[0].collect_schema().names()

@@ -5,7 +5,7 @@
      |    reasons: data_dir_missing, train_missing, test_missing, sample_missing, table_unreadable,
      |             table_empty
      +- RolesError     the tables are there, but what is asked does not follow from them
-          reasons: target_not_found, target_empty, composite_id, ids_mismatch
+          reasons: target_not_found, target_empty, ids_mismatch
 
 None of them can fare better in another attempt: the same files would be read again.
 """

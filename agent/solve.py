@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from agent.deadline import Deadline
     from agent.last_word import LastWord
     from agent.planning.claude_call import Claude
-    from agent.planning.plan import Means, Plan
+    from agent.planning.means import Means
+    from agent.planning.plan import Plan
     from agent.report.page import Outcome
     from agent.settings import Settings
     from agent.speech import Narrator, Progress, Say
@@ -191,7 +192,7 @@ class Attempt:
 
     def _means(self) -> Means:
         """What the templates may spend."""
-        from agent.planning.plan import Means  # noqa: PLC0415
+        from agent.planning.means import Means  # noqa: PLC0415
 
         settings = self._ground.settings
         return Means(

@@ -20,7 +20,7 @@ _MARKED_ROWS_MIN: Final = 3
 
 
 def sort_columns(
-    train: pl.DataFrame, test: pl.DataFrame, *, id_column: str, targets: Collection[str]
+    train: pl.DataFrame, test: pl.DataFrame, *, id_column: str | None, targets: Collection[str]
 ) -> tuple[tuple[Feature, ...], dict[str, str]]:
     """The features that train and test share, in train's order, and every other column with the reason.
 

@@ -20,7 +20,7 @@ from agent.brief import Brief
 from agent.errors import RolesError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from agent.analysis.loading import Tables
@@ -57,8 +57,9 @@ def state(
 ) -> Brief:
     """The brief that follows from what was read.  Raises RolesError."""
     description = files.description or ""
-    id_column, *asked = tables.sample.columns
-    _check_ids(tables, files, id_column, asked)
+    entry, by_row = tables.entry, tables.ids_text is None or _is_by_row(tables, files)
+    id_column, asked = entry.id_column, entry.asked
+    _check_ids(tables, files)
     meant = askings(
         tables.sample_text.select(asked),
         tables.train_text,
@@ -68,8 +69,8 @@ def state(
     )
     evidence = Evidence(
         tables=tables,
-        asked=tuple(asked),
-        id_column=id_column,
+        asked=asked,
+        id_column=id_column if len(tables.keys) == 1 else None,
         description=description,
         evaluation_metric=evaluation_metric,
     )
@@ -82,7 +83,8 @@ def state(
         test=files.test,
         sample=tables.sample,
         id_column=id_column,
-        id_in_test=tables.ids_text is not None,
+        id_in_test=not by_row,
+        more_ids=entry.more_ids,
         **first.fields(),
         notes=(*first.notes, *_notes(tables, files), *map(in_words, doubts)),
         doubts=doubts,
@@ -92,28 +94,30 @@ def state(
     )
 
 
-def _check_ids(tables: Tables, files: CompetitionFiles, id_column: str, asked: Sequence[str]) -> None:
-    """Raises RolesError where the sample's rows are not test's rows by one id."""
-    sample, test = tables.sample_text, tables.test
-    keys = [
-        name
-        for name in asked
-        if name in test.columns and min(test[name].n_unique(), sample[name].n_unique()) > 1
-    ]
-    if keys:
-        raise RolesError(
-            "composite_id",
-            f"The sample submission repeats test's {', '.join(keys)}: its id is not one column.",
-        )
-    if sample[id_column].n_unique() < sample.height:
-        raise RolesError("ids_mismatch", f"The sample submission repeats ids in {id_column!r}.")
-    if tables.ids_text is None and sample.height != files.test.rows:
+def _is_by_row(tables: Tables, files: CompetitionFiles) -> bool:
+    """Whether a submission is test's rows in their order, whatever is written beside them."""
+    if tables.ids_text is None:
+        return tables.sample_text.height == files.test.rows
+    wanted = tables.sample_text.select(tables.ids_text.columns)
+    return wanted.is_duplicated().any() and wanted.equals(tables.ids_text)
+
+
+def _check_ids(tables: Tables, files: CompetitionFiles) -> None:
+    """Raises RolesError where the sample's rows are not test's rows, by their ids or by their order."""
+    sample, ids = tables.sample_text, tables.ids_text
+    names = tables.keys
+    if _is_by_row(tables, files) and ids is not None:
+        return
+    called = ", ".join(map(repr, names))
+    if sample.select(names).is_duplicated().any():
+        raise RolesError("ids_mismatch", f"The sample submission repeats ids in {called}.")
+    if ids is None and sample.height != files.test.rows:
         raise RolesError(
             "ids_mismatch",
-            f"Test has no {id_column!r}, and its {files.test.rows} rows are not the {sample.height} wanted.",
+            f"Test has no {called}, and its {files.test.rows} rows are not the {sample.height} wanted.",
         )
-    if tables.ids_text is not None:
-        strange = sample.height - sample[id_column].is_in(tables.ids_text.implode()).sum()
+    if ids is not None:
+        strange = sample.select(names).join(ids, on=names, how="anti", nulls_equal=True).height
         if strange:
             raise RolesError("ids_mismatch", f"{strange} ids of the sample submission are not in test.")
 

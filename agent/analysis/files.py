@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import msgspec
 
 from agent.analysis.tables import measure, sniff
-from agent.brief import TableFile
-from agent.cells import opened
+from agent.brief import Dialect, TableFile
+from agent.cells import opened, record_form
 from agent.errors import FilesError
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ _SPOKEN: Final[dict[Role, str]] = {
     "test": "test table",
 }
 _TABLE_NAME: Final = re.compile(
-    r"\.(csv|tsv|psv|txt|data|tab|dat)(\.gz|\.zip)?$|(train|test|submission)[^/.]*\.zip$", re.IGNORECASE
+    r"\.(csv|tsv|psv|txt|data|tab|dat|parquet|pq|jsonl|ndjson)(\.gz|\.zip)?$|"
+    r"(train|test|submission)[^/.]*(\.json(\.gz)?)?\.zip$|(train|test|submission)[^/.]*\.json(\.gz)?$",
+    re.IGNORECASE,
 )
 _PROSE_NAME: Final = re.compile(
     r"\.(md|markdown|rst)$|(description|overview|evaluation|readme)[^/]*\.txt$", re.IGNORECASE
@@ -273,7 +275,7 @@ def _is_hidden(parts: Sequence[str]) -> bool:
 
 
 def _peek(data_dir: Path, name: str) -> TableFile:
-    dialect = sniff(data_dir / name)
+    dialect = Dialect() if record_form(data_dir / name) else sniff(data_dir / name)
     rows, columns = measure(data_dir / name, dialect)
     return TableFile(path=name, dialect=dialect, rows=rows, columns=columns)
 

@@ -8,9 +8,10 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from agent.analysis.entry import Entry, entry_of
 from agent.analysis.roles import LABELS_MAX, by_plain_name, match_targets
 from agent.analysis.sides import join_sides
-from agent.analysis.tables import read_text, reading, scan, typed, typed_alike
+from agent.analysis.tables import plain_numbers, read_text, reading, scan, typed, typed_alike
 from agent.brief import SideTable, TableFile
 from agent.errors import RolesError
 
@@ -31,9 +32,9 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True):
     """What is looked at: train and test typed; as text the sample, what may be a target, the ids.
 
     Of a large table these are `sampled` rows; the sample and the ids are whole.  `sample` is the file's, or
-    what it would be.  `ids_text` are test's ids
-    as they are written, None where test has none; `test_id_column` is what test calls them, None where that
-    is the sample's name.  `labels` are all of a target's values where only some rows are looked at.
+    what it would be, and `entry` what its columns are for.  `ids_text` are test's ids as they are written, a
+    column for each part, None where test has none; `test_id_column` is what test calls the first, None where
+    that is the sample's name.  `labels` are all of a target's values where only some rows are looked at.
     """
 
     train: pl.DataFrame
@@ -41,12 +42,18 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True):
     sample: TableFile
     sample_text: pl.DataFrame
     train_text: pl.DataFrame
-    ids_text: pl.Series | None
+    ids_text: pl.DataFrame | None
+    entry: Entry
     test_id_column: str | None = None
     sides: tuple[SideTable, ...] = ()
     labels: dict[str, list[str]] = {}
     sampled: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> list[str]:
+        """The sample's columns by which its rows are found in test; its first alone where test has none."""
+        return [self.entry.id_column] if self.ids_text is None else self.ids_text.columns
 
 
 def load_tables(data_dir: Path, files: CompetitionFiles, *, cells_max: int = CELLS_MAX) -> Tables:
@@ -54,7 +61,9 @@ def load_tables(data_dir: Path, files: CompetitionFiles, *, cells_max: int = CEL
     train = read_text(data_dir, files.train, rows=some_rows(files.train, cells_max))
     test = read_text(data_dir, files.test, rows=some_rows(files.test, cells_max))
     sample = files.sample if files.sample.path else _with_ids(files.sample, test)
-    id_column, *asked = sample.columns
+    whole_sample = read_text(data_dir, sample) if sample.path else None
+    entry = _entry(sample, whole_sample, train, test)
+    id_column, asked = entry.id_column, entry.asked
     test_id = _test_id(id_column, test.columns)
     if test_id not in {None, id_column}:
         test = test.rename({str(test_id): id_column})
@@ -64,12 +73,16 @@ def load_tables(data_dir: Path, files: CompetitionFiles, *, cells_max: int = CEL
         raise RolesError("target_not_found", "Train has no column that test lacks or the sample asks for.")
     whole_train, whole_test = _typed(joined.train, joined.test, files)
     sampled = train.height < files.train.rows
-    ids = read_text(data_dir, files.test, columns=[test_id]).to_series().alias(id_column) if test_id else None
+    ids = None
+    if test_id:
+        parts = [test_id, *(name for name in entry.more_ids if name in files.test.columns)]
+        ids = read_text(data_dir, files.test, columns=parts).rename({test_id: id_column})
     return Tables(
         train=whole_train,
         test=whole_test,
         sample=sample,
-        sample_text=sample_text(data_dir, sample, ids, files.test.rows),
+        sample_text=made_sample(sample, ids, files.test.rows) if whole_sample is None else whole_sample,
+        entry=entry,
         train_text=joined.train.select(names),
         ids_text=ids,
         test_id_column=None if test_id == id_column else test_id,
@@ -88,13 +101,25 @@ def some_rows(table: TableFile, cells_max: int) -> pl.Series | None:
     return pl.Series(np.sort(np.random.default_rng(0).choice(table.rows, count, replace=False)))
 
 
-def sample_text(data_dir: Path, sample: TableFile, ids: pl.Series | None, test_rows: int) -> pl.DataFrame:
-    """The sample submission as text; where there is none, test's ids (or row numbers) without answers."""
-    if sample.path:
-        return read_text(data_dir, sample)
+def sample_text(data_dir: Path, sample: TableFile, ids: pl.DataFrame | None, test_rows: int) -> pl.DataFrame:
+    """The sample submission as text, or what it would be where there is none."""
+    return read_text(data_dir, sample) if sample.path else made_sample(sample, ids, test_rows)
+
+
+def made_sample(sample: TableFile, ids: pl.DataFrame | None, test_rows: int) -> pl.DataFrame:
+    """A submission of test's ids (or row numbers) without answers."""
     id_column, *asked = sample.columns
-    rows = pl.int_range(test_rows, eager=True).cast(pl.String).alias(id_column) if ids is None else ids
-    return rows.to_frame().with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in asked)
+    numbers = pl.int_range(test_rows, eager=True).cast(pl.String).alias(id_column)
+    rows = numbers.to_frame() if ids is None else ids
+    return rows.with_columns(pl.lit(None, dtype=pl.String).alias(name) for name in asked)
+
+
+def _entry(sample: TableFile, whole: pl.DataFrame | None, train: pl.DataFrame, test: pl.DataFrame) -> Entry:
+    """What the sample's columns are for; one that is not there has an id, and asks for all else."""
+    if whole is None:
+        id_column, *asked = sample.columns
+        return Entry(id_column=id_column, more_ids=(), asked=tuple(asked))
+    return entry_of(whole, train.columns, test)
 
 
 def _with_ids(sample: TableFile, test: pl.DataFrame) -> TableFile:
@@ -126,15 +151,22 @@ def _typed(
     """Both tables with their columns typed, those of the same name alike."""
     known: dict[str, pl.Series] = {}
     of_test: dict[str, pl.Series] = {}
+    ours, theirs = plain_numbers(train, files.train.dialect), plain_numbers(test, files.test.dialect)
     for name in train.columns:
-        if name in test.columns:
+        if name not in test.columns:
+            known[name] = typed(train[name], files.train.dialect)
+        elif name in ours and name in theirs:
+            whole = ours[name].dtype == theirs[name].dtype
+            known[name], of_test[name] = (
+                numbers[name] if whole else numbers[name].cast(pl.Float64) for numbers in (ours, theirs)
+            )
+        else:
             known[name], of_test[name] = typed_alike(
                 [(train[name], files.train.dialect), (test[name], files.test.dialect)]
             )
-        else:
-            known[name] = typed(train[name], files.train.dialect)
     for name in test.columns:
-        of_test.setdefault(name, typed(test[name], files.test.dialect))
+        if name not in of_test:
+            of_test[name] = typed(test[name], files.test.dialect)
     return pl.DataFrame([known[name] for name in train.columns]), pl.DataFrame(
         [of_test[name] for name in test.columns]
     )

@@ -33,11 +33,14 @@ if TYPE_CHECKING:
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What a reading is made from: the tables, the columns asked for, and the words about the metric."""
+    """What a reading is made from: the tables, the columns asked for, and the words about the metric.
+
+    `id_column` is the column that alone names a row, None where there is none: several may do so together.
+    """
 
     tables: Tables
     asked: tuple[str, ...]
-    id_column: str
+    id_column: str | None
     description: str
     evaluation_metric: str | None
 

@@ -167,11 +167,15 @@ def form_of(metric: str, facts: TargetFacts) -> Form:
 def positive_label(classes: Sequence[str], description: str) -> tuple[str | None, str | None]:
     """The label whose chance is asked for, and a note where it had to be guessed; (None, None) for no pair.
 
-    Yes is positive beside No, 1 beside 0 and -1.  Of other pairs it is the one that the description names
+    It is the one that the description calls positive, or whose probability it writes down (`paid = No`).
+    Else Yes is positive beside No, 1 beside 0 and -1; of other pairs the one that the description names
     after "probability"; else the last.
     """
     if len(classes) != 2:
         return None, None
+    called = [label for label in classes if _is_called_positive(label, description)]
+    if len(called) == 1:
+        return called[0], None
     by_word = {label.lower(): label for label in classes}
     for positive, negative in (*_YES_AND_NO, *_POSITIVE_AND_NEGATIVE):
         if set(by_word) == {positive, negative}:
@@ -181,6 +185,16 @@ def positive_label(classes: Sequence[str], description: str) -> tuple[str | None
         if len(named) == 1:
             return named[0], None
     return classes[-1], f"Nothing says which of {classes[0]!r} and {classes[1]!r} is positive: took the last."
+
+
+def _is_called_positive(label: str, description: str) -> bool:
+    word = rf"(?<!\w)['\"`*]*{re.escape(label)}['\"`*]*(?!\w)"
+    forms = (
+        rf"{word}\W{{0,2}}\s*(?:is|as|being|=|counts as)\s+(?:the\s+)?positive\b",
+        rf"\bpositive (?:class|label|outcome)s?\s*(?:is|=|:|,|\()?\s*(?:the )?(?:class |label )?{word}",
+        rf"\b(?:probability|chance|likelihood)\b[^.\n]{{0,80}}?={{1,2}}\s*{word}",
+    )
+    return any(re.search(form, description) for form in forms)
 
 
 def by_plain_name(name: str, columns: Sequence[str]) -> str | None:

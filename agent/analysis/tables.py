@@ -131,6 +131,25 @@ def reading(path: Path) -> Iterator[None]:
         raise FilesError("table_unreadable", f"{path.name} cannot be opened: {error}.") from error
 
 
+def plain_numbers(cells: pl.DataFrame, dialect: Dialect) -> dict[str, pl.Series]:
+    """The columns of text that are plain numbers in every cell that is not null, as Int64 or Float64.
+
+    What `typed_alike` would make of them too, but of all columns at once: of thousands it takes seconds.
+    """
+    words = cells.lazy().select(pl.col(pl.String).str.strip_chars())
+    kinds = (pl.Int64,) if dialect.decimal_comma else (pl.Int64, pl.Float64)
+    found: dict[str, pl.Series] = {}
+    for kind in kinds:
+        numbers = words.select(pl.all().cast(kind, strict=False)).collect()
+        sound = numbers.select(pl.all().is_finite().all()) if kind == pl.Float64 else None
+        for column in numbers:
+            name = column.name
+            whole = column.null_count() == cells[name].null_count() < cells.height
+            if name not in found and whole and (sound is None or sound[name][0]):
+                found[name] = column
+    return found
+
+
 def typed(column: pl.Series, dialect: Dialect) -> pl.Series:
     """A column of words as numbers or booleans where all its cells are such; any other column as it is."""
     return typed_alike([(column, dialect)])[0]

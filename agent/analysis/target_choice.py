@@ -93,6 +93,7 @@ def _lone(
         reasons = {
             "its name is alike": bool(_tokens(name) & _tokens(sample.name)),
             "the description asks for it": _is_asked_for(name, description),
+            "it is asked for first": name == _asked_first(unknown, description),
             "the sample answers with its values": _answers_with(sample, train_text[name]),
             "it is the last such column": place == len(unknown) - 1,
         }
@@ -145,6 +146,13 @@ def _is_asked_for(name: str, description: str) -> bool:
     named = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
     lines = re.split(r"(?<=[.!?])\s|\n", description)
     return any(named.search(line) and _ASKING.search(line) for line in lines)
+
+
+def _asked_first(names: Sequence[str], description: str) -> str | None:
+    """The name that stands first behind a word of predicting."""
+    either = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    found = re.search(rf"\bpredict\w*\W[^.\n]{{0,60}}?(?<!\w)({either})(?!\w)", description, re.IGNORECASE)
+    return next((name for name in names if found and name.lower() == found.group(1).lower()), None)
 
 
 def _tokens(name: str) -> set[str]:

@@ -48,9 +48,9 @@ def read_known(data_dir: Path, brief: Brief) -> Known:
     )
 
 
-def _ids(data_dir: Path, brief: Brief) -> pl.Series | None:
+def _ids(data_dir: Path, brief: Brief) -> pl.DataFrame | None:
     """Test's ids as text, where a submission has to be made of them."""
     if brief.sample.path or not brief.id_in_test:
         return None
     name = brief.test_id_column or brief.id_column
-    return read_text(data_dir, brief.test, columns=[name]).to_series().alias(brief.id_column)
+    return read_text(data_dir, brief.test, columns=[name]).rename({name: brief.id_column})

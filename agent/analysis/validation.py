@@ -60,7 +60,9 @@ def choose_validation(
         reason = f"No {name} of test is in train, where each has several rows: keep its rows in one fold."
         second = group[1] if len(group) > 1 else None
         return Validation(scheme="group", column=group[0], second_column=second, reason=reason)
-    counted = numbers | _timelines(train, test, [id_column] if id_column in test.columns else [])
+    counted = numbers | _timelines(
+        train, test, [id_column] if id_column and id_column in test.columns else []
+    )
     found = _blocks(counted, dated=False)
     if found is not None:
         return found

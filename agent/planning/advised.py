@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from agent.brief import Brief
     from agent.planning.claude_call import Claude
-    from agent.planning.plan import Means, Plan
+    from agent.planning.means import Means
+    from agent.planning.plan import Plan
 
 _ADVICE_SHARE: Final = 0.2
 """The part of the seconds for training that may go into waiting for advice."""

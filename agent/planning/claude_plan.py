@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 import msgspec
 from msgspec import Meta, structs
 
-from agent.planning.plan import Member, Plan
+from agent.planning.learners import Member
 
 if TYPE_CHECKING:
     from agent.brief import Brief
+    from agent.planning.plan import Plan
 
 Fraction: TypeAlias = Annotated[float, Meta(ge=0.1, le=1.0)]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.cells import record_form
 from agent.planning.prices import prices_of
 
 if TYPE_CHECKING:
@@ -43,6 +45,10 @@ def _unfit(brief: Brief) -> str | None:
         return "the rows lie in several files"
     if any(".zip/" in table.path for table in (brief.train, brief.test, brief.sample)):
         return "the tables lie in one archive"
+    if any(record_form(Path(table.path)) for table in (brief.train, brief.test, brief.sample)):
+        return "the tables are files of records, not of text"
+    if brief.ids != brief.sample.columns[:1]:
+        return "a row is named by more than the first column"
     if not brief.sample.path:
         return "there is no sample submission"
     if any(target.train_column not in brief.train.columns for target in brief.targets):

@@ -41,7 +41,7 @@ def _is_plain_file(path: Path, bytes_max: int) -> bool:
 def answer_columns(brief: Brief) -> list[str]:
     """The submission's columns without the id, in the order in which targets or classes are named."""
     if brief.answer == "class_probabilities":
-        return list(brief.sample.columns[1:])
+        return [name for name in brief.sample.columns if name not in brief.ids]
     return [target.submission_column for target in brief.targets]
 
 

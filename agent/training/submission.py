@@ -17,9 +17,10 @@ import polars as pl
 from agent.cells import to_floats
 from agent.labels import as_labels, ordered_classes
 from agent.metrics import ranked_count
+from agent.training.outputs import answer_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from agent.brief import Brief
@@ -47,7 +48,7 @@ def check(submission: Path, sample: pl.DataFrame, brief: Brief) -> tuple[str, ..
         return (f"{submission.name} is not a comma-separated UTF-8 table: {first_line}.",)
     if found.columns != sample.columns:
         return (f"The columns must be {_listed(sample.columns)}, not {_listed(found.columns)}.",)
-    return (*_id_problems(found, sample), *_cell_problems(found, sample, brief))
+    return (*_id_problems(found, sample, brief), *_cell_problems(found, brief))
 
 
 def write_constant(path: Path, *, sample: pl.DataFrame, truth: pl.DataFrame, brief: Brief) -> pl.DataFrame:
@@ -57,10 +58,8 @@ def write_constant(path: Path, *, sample: pl.DataFrame, truth: pl.DataFrame, bri
     logarithms, for metrics of absolute or relative error the median), the most frequent label, or the
     shares of the classes.  `sample` and `truth` (train's target columns) are read as text.
     """
-    ids = sample[brief.id_column]
-    frame = pl.DataFrame({brief.id_column: ids}).with_columns(
-        pl.lit(answer).alias(name) for name, answer in _constant_answers(sample, truth, brief)
-    )
+    answers = [pl.lit(answer).alias(name) for name, answer in _constant_answers(truth, brief)]
+    frame = sample.select(brief.ids).with_columns(answers).select(sample.columns)
     frame.write_csv(path)
     return frame
 
@@ -95,9 +94,11 @@ def _listed(cells: pl.Series | list[str]) -> str:
     return ", ".join(shown) + (", …" if len(cells) > _SHOWN else "")
 
 
-def _id_problems(found: pl.DataFrame, sample: pl.DataFrame) -> Iterator[str]:
-    name = sample.columns[0]
-    ids, wanted = found[name], sample[name]
+def _id_problems(found: pl.DataFrame, sample: pl.DataFrame, brief: Brief) -> Iterator[str]:
+    name = ", ".join(brief.ids)
+    ids, wanted = (_joined(table, brief.ids) for table in (found, sample))
+    if ids.equals(wanted):
+        return  # Also where rows are known by their order alone.
     if ids.len() != wanted.len():
         yield f"There are {ids.len()} rows; the sample submission has {wanted.len()}."
     repeated = ids.filter(ids.is_duplicated()).unique(maintain_order=True)
@@ -111,8 +112,14 @@ def _id_problems(found: pl.DataFrame, sample: pl.DataFrame) -> Iterator[str]:
         yield f"{absent.len()} ids of the sample are missing, such as {_listed(absent)}."
 
 
-def _cell_problems(found: pl.DataFrame, sample: pl.DataFrame, brief: Brief) -> Iterator[str]:
-    for name in sample.columns[1:]:
+def _joined(table: pl.DataFrame, names: Sequence[str]) -> pl.Series:
+    """What names each row: its id, or the parts of it in one word."""
+    words = pl.concat_str([pl.col(name).fill_null("") for name in names], separator=", ")
+    return table.select(words.alias("id")).to_series()
+
+
+def _cell_problems(found: pl.DataFrame, brief: Brief) -> Iterator[str]:
+    for name in answer_columns(brief):
         cells = found[name]
         words = cells.str.strip_chars()
         blank = words.str.to_lowercase().is_in(_NOT_A_VALUE) & ~words.is_in(list(brief.classes))
@@ -150,10 +157,10 @@ def _number_problems(cells: pl.Series, brief: Brief) -> Iterator[str]:
         yield f"{cells.name!r} has negative values, for which {brief.metric.name} is not defined."
 
 
-def _constant_answers(sample: pl.DataFrame, truth: pl.DataFrame, brief: Brief) -> Iterator[tuple[str, str]]:
+def _constant_answers(truth: pl.DataFrame, brief: Brief) -> Iterator[tuple[str, str]]:
     if brief.answer == "class_probabilities":
         labels = as_labels(truth[brief.targets[0].train_column].drop_nulls(), brief.classes)
-        for name, label in zip(sample.columns[1:], brief.classes, strict=True):
+        for name, label in zip(answer_columns(brief), brief.classes, strict=True):
             yield name, str((labels == label).mean())
         return
     for target in brief.targets:

@@ -34,6 +34,7 @@ class Config:
     sample: Table
     sides: tuple[Side, ...]
     id_column: str
+    more_ids: tuple[str, ...]  # further columns that a submission has as the sample has them
     ids_in_test: bool
     test_id_column: str  # test's name for the ids; empty where it is the submission's
     targets: dict[str, str]  # column of train -> column of the submission
@@ -55,6 +56,7 @@ class Config:
     xgboost: dict[str, Any]
     rounds: int  # boosting rounds at most
     patience: int  # rounds without gain on the held-back rows before a model stops
+    needs: dict[str, float]  # kind that cannot stop half way -> part of the time that it may take
     passes: int  # how often all models are fitted, each time from another seed
     train_rows: int  # rows of train in all
     rows_max: int  # rows of train to learn from at most

@@ -42,7 +42,7 @@ class Pool:
         if name in self.passes:
             counts = name in CHANCE and self.weights[name] > 0
             return counts and 1.3 * self.seconds[name] < pace.left()
-        return pace.left() > 2.0 and (name in STOPPABLE or pace.left() > 0.4 * pace.whole)
+        return pace.left() > max(2.0, self.config.needs.get(name, 0.0) * pace.whole)
 
     def mean(self, name: str) -> list[Raw]:
         """The mean over the passes of a kind of model, for each target."""

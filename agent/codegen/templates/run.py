@@ -48,14 +48,15 @@ class Answer:
         train_cells = [column for cells, _ in decided for column in cells]
         test_cells = [[column[i] for i in self.order] for _, cells in decided for column in cells]
         one_each = len(test_cells) == len(config.targets)
-        asked = [column for column in self.sample.columns if column != config.id_column]
+        own = (config.id_column, *config.more_ids)
+        asked = [column for column in self.sample.columns if column not in own]
         columns = list(config.targets.values()) if one_each else asked  # or one for each class, in order
         known = self.fold >= 0
         places = {"row": list(map(str, self.rows[known])), "fold": list(map(str, self.fold[known]))}
         path = self.folder / (f"oof_{name}.csv" if name else "oof.csv")
         tables = {path: places | dict(zip(columns, train_cells, strict=True))}
         if not name:
-            ids = {config.id_column: self.sample[config.id_column].to_list()}
+            ids = {column: self.sample[column].to_list() for column in own}
             cells = ids | dict(zip(columns, test_cells, strict=True))
             answer = {column: cells[column] for column in self.sample.columns}
             tables[self.folder / "submission.csv"] = answer

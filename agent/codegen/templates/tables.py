@@ -45,7 +45,8 @@ def whole(
 ) -> pl.DataFrame:
     """Train or test with its side tables, the columns that are used: numbers as Float64, all else as text."""
     used = {*config.numbers, *config.dates, *config.categories, *config.many_valued, *config.texts}
-    used |= {config.id_column, config.test_id_column, *config.targets, *config.split_columns}
+    as_text = {config.id_column, *config.more_ids, config.test_id_column}
+    used |= {*as_text, *config.targets, *config.split_columns}
     keys = {key for side, _ in sides for key in side.keys}
     cells = scan(folder, table)
     columns = [name for name in cells.collect_schema().names() if name in used | keys]
@@ -53,7 +54,7 @@ def whole(
     for side, further in sides:
         frame = with_side(folder, frame, side, further)
     plain = set(config.numbers) - {*config.many_valued, *config.categories, *config.texts, *config.dates}
-    plain -= {*config.split_columns, *config.targets, config.id_column, config.test_id_column}
+    plain -= {*config.split_columns, *config.targets, *as_text}
     for name in [name for name in frame.columns if name in plain]:
         numbers = to_floats(frame[name], decimal_comma=table.decimal_comma)
         mark = config.missing_marks.get(name)
@@ -115,10 +116,11 @@ def class_codes(cells: pl.Series, config: Config) -> NDArray[np.float64]:
 
 def submission_order(sample: pl.DataFrame, test: pl.DataFrame, config: Config) -> NDArray[np.int64]:
     """For each row of the sample submission, the row of test that it asks about."""
-    if config.ids_in_test and test[config.id_column].n_unique() == test.height:
-        ids = pl.DataFrame({"id": test[config.id_column]}).with_row_index("row")
-        wanted = pl.DataFrame({"id": sample[config.id_column].str.strip_chars()})
-        rows = wanted.join(ids, on="id", how="left", maintain_order="left")["row"]
+    keys = [config.id_column, *(name for name in config.more_ids if name in test.columns)]
+    if config.ids_in_test and not test.select(keys).is_duplicated().any():
+        ids = test.select(keys).with_row_index("#row")
+        wanted = sample.select(pl.col(keys).str.strip_chars())
+        rows = wanted.join(ids, on=keys, how="left", maintain_order="left", nulls_equal=True)["#row"]
         if rows.null_count() == 0:
             return rows.to_numpy().astype(np.int64)
     if sample.height != test.height:

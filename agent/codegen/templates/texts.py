@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import KFold, PredefinedSplit, cross_val_predict
+from sklearn.model_selection import KFold, PredefinedSplit
 from sklearn.preprocessing import TargetEncoder
 
 from agent.codegen.templates.config import Config
@@ -78,20 +78,38 @@ def text_scores(frame: pl.DataFrame, config: Config) -> Encoder:
     ]
     found = [part for part in parts if part is not None]
     weights = csr_matrix(hstack(found)) if found else csr_matrix((frame.height, 1))
+    # What is learnt without two folds serves both: as the one that is held back, and as the other.
+    known: dict[tuple[int, int], NDArray[np.float64]] = {}
+
+    def scores(target: NDArray[np.float64], learn: NDArray[np.int64]) -> NDArray[np.float64]:
+        key = hash(target.tobytes()), hash(learn.tobytes())
+        if key not in known:
+            known[key] = linear_scores(weights, target, learn, config)
+        return known[key]
 
     def encode(target: NDArray[np.float64], rows: NDArray[np.int64], parts: NDArray[np.int64]) -> Block:
-        labels = config.learn != "number"
-        model = LogisticRegression(C=4.0, max_iter=200) if labels else Ridge(alpha=2.0)
-        method = "predict_proba" if labels else "predict"
-        inner = apart(parts, config)
-        inside = cross_val_predict(model, weights[rows], target[rows], cv=inner, method=method)
-        scores = getattr(model.fit(weights[rows], target[rows]), method)(weights)
-        scores[rows] = inside
-        table = scores.reshape(frame.height, -1)
-        table = table[:, 1:] if labels and table.shape[1] == 2 else table
+        table = scores(target, rows).copy()
+        for learn, held in apart(parts, config).split(rows):
+            table[rows[held]] = scores(target, rows[learn])[rows[held]]
         return block({f"text score {i}": table[:, i] for i in range(table.shape[1])}, frame.height)
 
     return encode
+
+
+def linear_scores(
+    weights: csr_matrix, target: NDArray[np.float64], learn: NDArray[np.int64], config: Config
+) -> NDArray[np.float64]:
+    """What a model of the rows `learn` says of all rows, (n_rows, n_scores)."""
+    if config.learn == "number":
+        ridge = Ridge(alpha=2.0).fit(weights[learn], target[learn])
+        return np.reshape(np.asarray(ridge.predict(weights), dtype=np.float64), (-1, 1))
+    chances = np.zeros((weights.shape[0], max(2, len(config.classes))))
+    seen = np.unique(target[learn]).astype(np.int64)
+    if len(seen) > 1:
+        # Rows of length 1: to this tolerance the solver needs a fifth of the usual one's time.
+        model = LogisticRegression(C=4.0, solver="saga", tol=1e-2, max_iter=100, random_state=config.seed)
+        chances[:, seen] = model.fit(weights[learn], target[learn]).predict_proba(weights)
+    return chances if config.learn == "chances" else chances[:, 1:2]
 
 
 def target_means(frame: pl.DataFrame, config: Config) -> Encoder:

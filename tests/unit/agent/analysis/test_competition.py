@@ -175,7 +175,6 @@ TEST = "id,a\n" + rows(10, lambda i: f"{i},{i % 7}", 40)
         (TEST, "id,y\n" + rows(10, lambda i: f"{i},0", 70), "ids_mismatch"),
         (TEST, "id,y\n" + rows(10, lambda _: "40,0"), "ids_mismatch"),
         (TEST, "row,y\n" + rows(9, lambda i: f"{i},0"), "ids_mismatch"),
-        (TEST, "id,a,y\n" + rows(10, lambda i: f"{i},{i % 7},0", 40), "composite_id"),
     ],
 )
 def test_what_does_not_add_up_is_refused(tmp_path, test, sample, reason):

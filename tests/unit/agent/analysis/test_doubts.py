@@ -96,6 +96,12 @@ def test_the_positive_label_survives_a_settled_metric(tmp_path):
     assert (settled.positive_label, settled.metric.name) == ("dry", "roc_auc")
 
 
+def test_of_two_columns_the_one_asked_for_first_is_likelier(tmp_path):
+    said = "Predict gross, not what is left of it, the net."
+    brief = brief_of(tmp_path, train=TWO_NUMBERS, sample=sample_of("answer", "0.5"), description=said)
+    assert [target.train_column for target in brief.targets] == ["gross"]
+
+
 def test_only_candidates_can_be_chosen(tmp_path):
     brief = brief_of(tmp_path, train=TWO_NUMBERS, sample=sample_of("prediction", "0.5"))
     for topic, choice in (("target", "a"), ("positive label", "gross"), ("metric", "rmsle")):

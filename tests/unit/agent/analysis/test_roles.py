@@ -59,6 +59,11 @@ def test_a_column_for_each_class(asked, labels, classes):
         (("False", "True"), "", "True"),
         (("bad", "good"), "Predict the probability that a loan is bad.", "bad"),
         (("bad", "good"), "", "good"),
+        (("No", "Yes"), "Give the probability that a loan is not paid (paid = No).", "No"),
+        (("No", "Yes"), "Give the probability, no more. A Yes or a No will not do.", "Yes"),
+        (("B", "M"), "The F1 score of malignant ones counts: M is the positive class.", "M"),
+        (("0", "1"), "Here the positive class is `0`, as it is the rare one.", "0"),
+        (("0", "1"), "Predict the probability that y = 1 (0: no, 1: yes).", "1"),
         (("a", "b", "c"), "", None),
     ],
 )

@@ -11,7 +11,8 @@ import pytest
 
 from agent.brief import Validation
 from agent.codegen.solution import write_solution
-from agent.planning.plan import Means, make_plan
+from agent.planning.means import Means
+from agent.planning.plan import make_plan
 from tests.unit.agent.briefs import a_brief, feature
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import pytest
 
 from agent.brief import Brief, ColumnKind, Dialect, Feature, MetricChoice, TableFile, Target, Validation
 from agent.planning.claude_plan import AdviceError, advice_from, apply, context, narrowed, question
-from agent.planning.plan import Means, Plan, make_plan
+from agent.planning.means import Means
+from agent.planning.plan import Plan, make_plan
 from agent.planning.prices import PRICES, Tokens, dollars, prices_of, tokens_max
 
 MEANS = Means(seconds=300.0, threads=2, memory_bytes=8 * 1024**3, seed=0)

@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from agent.brief import Validation
-from agent.planning.plan import Columns, Means, Plan, make_plan, safer
+from agent.planning.inputs import Columns
+from agent.planning.means import Means
+from agent.planning.plan import Plan, make_plan, safer
 from tests.unit.agent.briefs import a_brief, feature
 
 MEANS = Means(seconds=600.0, threads=2, memory_bytes=8 * 1024**3, seed=0)

@@ -38,11 +38,14 @@ def make(folder: Path, seed: int, **forced: Any) -> Drawn:
     train_ids, test_ids = ids[:TRAIN_ROWS], ids[TRAIN_ROWS:]
     if quirks["id"] == "absent" and quirks["sample"] == "absent":
         id_name = "id"
+    more = pair_of(quirks, count)
     if quirks["id"] == "absent":
         test_ids = [str(row + 1) for row in range(TEST_ROWS)]
     else:
         test = {("ID" if quirks["id"] == "renamed" else id_name): test_ids} | test
         train = {id_name: train_ids} | train
+        train |= {name: column[:TRAIN_ROWS] for name, column in more.items()}
+        test |= {name: column[TRAIN_ROWS:] for name, column in more.items()}
     known = {name: column[:TRAIN_ROWS] for name, column in targets.items()}
     if quirks["train_only"]:
         train["outcome_day"] = [str(n % 9) for n in range(TRAIN_ROWS)]
@@ -51,7 +54,8 @@ def make(folder: Path, seed: int, **forced: Any) -> Drawn:
     else:
         train |= known
     _write(folder, drawn, files, train, test)
-    _sample(folder, drawn, id_name, test_ids, {k: v[TRAIN_ROWS:] for k, v in targets.items()})
+    named = {id_name: test_ids} | {name: column[TRAIN_ROWS:] for name, column in more.items()}
+    _sample(folder, drawn, named, {k: v[TRAIN_ROWS:] for k, v in targets.items()})
     _expect(quirks, drawn, id_name, [*targets])
     prose = "" if quirks["told"] == "field" else quirks["words"][1]
     asked = " and ".join(targets)
@@ -72,6 +76,10 @@ def possible(quirks: dict[str, Any]) -> dict[str, Any]:
         changed["names"] = draws.NAMES[0]
     if quirks["side"] in {"labels", "pair"} and quirks["id"] == "absent":
         changed["id"] = "number"
+    if quirks["id"] == "pair" and (changed["side"] in {"labels", "pair"} or changed["sample"] == "absent"):
+        changed["id"] = "number"
+    if quirks["packing"] in {"parquet", "lines"}:
+        changed |= {"decimal_comma": False, "delimiter": ",", "encoding": "utf-8", "blank_lines": False}
     if quirks["id"] == "renamed" and (quirks["side"] == "pair" or changed["sample"] == "absent"):
         changed["id"] = "number"
     return changed
@@ -142,8 +150,17 @@ def _ids(quirks: dict[str, Any], count: int) -> list[str]:
             ]
         case "padded":
             return [f"{n:06}" for n in range(count)]
+        case "pair":
+            return [f"b{n * 7919 % count % 16}" for n in range(count)]
         case _:
             return [str(1000 + n) for n in range(count)]
+
+
+def pair_of(quirks: dict[str, Any], count: int) -> Table:
+    """The column that names a row together with its id, where the id alone does not."""
+    if quirks["id"] != "pair":
+        return {}
+    return {"number": [str(n * 7919 % count // 16) for n in range(count)]}
 
 
 def _sides(
@@ -207,7 +224,7 @@ def role_by_name(quirks: dict[str, Any]) -> bool:
     return "known" not in quirks["names"][0]
 
 
-def _sample(folder: Path, drawn: Drawn, id_name: str, ids: list[str], answers: Table) -> None:
+def _sample(folder: Path, drawn: Drawn, ids: Table, answers: Table) -> None:
     quirks = drawn.quirks
     order = list(range(TEST_ROWS))
     if quirks["shuffled"] and quirks["id"] != "absent" and quirks["sample"] == "here":
@@ -216,7 +233,7 @@ def _sample(folder: Path, drawn: Drawn, id_name: str, ids: list[str], answers: T
     drawn.answers = {name: [column[n] for n in order] for name, column in answers.items()}
     if quirks["sample"] == "absent":
         return
-    table = {id_name: [ids[n] for n in order]}
+    table = {name: [column[n] for n in order] for name, column in ids.items()}
     if quirks["form"] == "chances":
         kinds = draws.KINDS[quirks["kinds"]]
         table |= {f"p_{kind}": ["0.25"] * TEST_ROWS for kind in kinds[::-1]}
@@ -251,6 +268,7 @@ def _expect(quirks: dict[str, Any], drawn: Drawn, id_name: str, targets: list[st
         "metric": quirks["metric"],
         "answer": answer.get(quirks["form"], "label"),
         "id_column": id_name,
+        "more_ids": ("number",) if quirks["id"] == "pair" else (),
         "id_in_test": quirks["id"] != "absent",
         "targets": targets,
         "asked": [_asked(name, quirks) for name in targets],

@@ -81,11 +81,11 @@ NAMES = (
     ("known.csv", "asked.csv", "answers.csv"),
     ("learn/rows.csv", "test/rows.csv", "sampleSubmission.csv"),
 )
-PACKINGS = ("plain", "plain", "plain", "gz", "zip", "tsv", "bundle", "nested")
+PACKINGS = ("plain", "plain", "plain", "gz", "zip", "tsv", "bundle", "nested", "parquet", "lines")
 ENCODINGS = ("utf-8", "utf-8", "utf-8-sig", "latin-1", "utf-16")
 DELIMITERS = (",", ",", ";", "\t", "|")
 MISSING = ("", "", "?", " ", "NA", "-", "n/a", "unknown", "-999")
-IDS = ("number", "number", "text", "date", "padded", "absent", "renamed")
+IDS = ("number", "number", "text", "date", "padded", "absent", "renamed", "pair")
 COLUMN_NAMES = (
     "amount", "1stFlrSF", "größe", "row #", "a.b", "x[0]", "with space", "{json}", "größe (m²)", "ünï", "n:o",
 )  # fmt: skip

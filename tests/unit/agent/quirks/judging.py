@@ -13,7 +13,8 @@ from agent.analysis.competition import analyse
 from agent.analysis.truth import read_known
 from agent.codegen.solution import write_solution
 from agent.metrics import score
-from agent.planning.plan import Means, make_plan
+from agent.planning.means import Means
+from agent.planning.plan import make_plan
 from agent.training.outputs import evaluate, read_out_of_fold
 from agent.training.submission import check, write_constant
 
@@ -32,6 +33,7 @@ def faults(brief: Brief, drawn: Drawn) -> Iterator[str]:
         "metric": brief.metric.name,
         "answer": brief.answer,
         "id_column": brief.id_column,
+        "more_ids": brief.more_ids,
         "id_in_test": brief.id_in_test,
         "targets": [target.train_column for target in brief.targets],
         "asked": [target.submission_column for target in brief.targets],
@@ -101,7 +103,7 @@ def _graded(brief: Brief, drawn: Drawn, answer: pl.DataFrame) -> float:
     return score(
         brief.metric.name,
         truth=truth,
-        predicted=answer.drop(brief.id_column),
+        predicted=answer.drop(brief.ids),
         targets=brief.targets,
         classes=brief.classes,
         positive_label=brief.positive_label,

@@ -10,6 +10,8 @@ import zipfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from tests.unit.agent.quirks import draws
 
 if TYPE_CHECKING:
@@ -112,6 +114,13 @@ def written(table: Table, quirks: dict[str, Any], *, sample: bool = False) -> by
     return text.replace("\n", quirks["newline"]).encode(quirks["encoding"])
 
 
+def typed(content: bytes) -> pl.DataFrame:
+    """A table as one who keeps records would: numbers as such, but for those that are padded."""
+    words = pl.read_csv(content, infer_schema=False)
+    padded = {column.name: pl.String for column in words if column.str.contains(r"^0\d").any()}
+    return pl.read_csv(content, infer_schema_length=None, schema_overrides=padded)
+
+
 def put(folder: Path, files: dict[str, bytes], packing: str) -> None:
     """Files on disk, packed as drawn; the sample stays a plain file unless all are bundled."""
     if packing in {"bundle", "nested"}:
@@ -134,6 +143,10 @@ def put(folder: Path, files: dict[str, bytes], packing: str) -> None:
         elif packing == "zip":
             with zipfile.ZipFile(path.with_name(f"{path.name}.zip"), "w") as archive:
                 archive.writestr(path.name, content)
+        elif packing == "parquet":
+            typed(content).write_parquet(path.with_suffix(".parquet"))
+        elif packing == "lines":
+            typed(content).write_ndjson(path.with_suffix(".jsonl"))
         elif packing == "tsv":
             path.with_suffix(".tsv").write_bytes(content)
         else:

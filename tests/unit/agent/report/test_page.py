@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from agent.planning.claude_call import Spent
-from agent.planning.plan import Means, make_plan
+from agent.planning.means import Means
+from agent.planning.plan import make_plan
 from agent.report.page import Outcome, write_report
 from agent.report.plots import importance_plot, prediction_plot
 from agent.search.tree import Attempt

@@ -10,7 +10,8 @@ import pytest
 
 from agent import child
 from agent.analysis.truth import Known
-from agent.planning.plan import Means, make_plan
+from agent.planning.means import Means
+from agent.planning.plan import make_plan
 from agent.training.outputs import (
     OutputError,
     constant_out_of_fold,
