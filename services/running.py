@@ -36,6 +36,19 @@ async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
     _log.info("stopped")
 
 
+def heed_cancel() -> None:
+    """Be cancelled now, where a cancellation came and was lost: for whoever catches errors in a loop.
+
+    A client's `wait_for` may drop one (Python 3.11), and an error of its clean-up may take its place.
+
+    Raises:
+        CancelledError: this task was cancelled.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 def refuse(service: str, error: Exception) -> NoReturn:
     """End the process with a line of what is wrong; trying again with the same settings will not help."""
     print(f"podium {service}: {error}", file=sys.stderr)  # noqa: T201 - a line for whoever started it

@@ -8,6 +8,7 @@ can tell of the whole of it:
     ├── submit                 gateway
     ├── wait N                 scheduler: until attempt N got a place, retry's pause included
     ├── attempt N              executor; scheduler, where it is lost
+    │   ├── container          executor: from its make to its end; `process` where there is no Docker
     │   ├── start <runtime>    agent: until the first stage
     │   ├── <stage>            agent
     │   │   └── llm <purpose>  agent
@@ -123,6 +124,26 @@ def projected(record: Recorded, *, began: datetime, ended: datetime) -> Span | N
         began=began,
         ended=ended,
         attributes={"podium.sequence": record.sequence, "podium.lag_s": round(lag_s, 6)},
+    )
+
+
+def sandboxed(
+    job_id: str, attempt: int, *, runtime: str, exit_code: int | None, began: datetime, ended: datetime
+) -> Span:
+    """What an attempt ran in, as its executor saw it; `exit_code` None where it was not there to see."""
+    key = _attempt_key(attempt)
+    return Span(
+        job_id=job_id,
+        key=f"{key}/sandbox",
+        parent=key,
+        name="container" if runtime == "docker" else runtime,
+        began=began,
+        ended=ended,
+        attributes={
+            "podium.attempt": attempt,
+            "podium.runtime": runtime,
+            **({} if exit_code is None else {"process.exit.code": exit_code}),
+        },
     )
 
 

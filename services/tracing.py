@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from events.log import Batch, Expectation
     from services.environment import Environment
     from services.otlp import Exporter
+    from services.spans import Span
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _SENT_MAX: Final = 10_000
@@ -65,6 +66,12 @@ def trace_of(job_id: str) -> str | None:
     """The id of a job's trace as a collector shows it; None where traces are off."""
     trace = spans.trace_id(job_id) if _exporter else None
     return None if trace is None else f"{trace:032x}"
+
+
+def tell(span: Span) -> None:
+    """Of what no event of the log tells the end of, by whoever saw it."""
+    if _exporter is not None:
+        _exporter.send(span)
 
 
 def arrived(headers: Iterable[tuple[bytes, bytes]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -11,14 +12,19 @@ import structlog
 from events.catalogue import AttemptFailed, AttemptSucceeded
 from events.job import Failure
 from events.progress import NONCE_VARIABLE, Succeeded
+from services import tracing
 from services.executor.collection import collect
 from services.executor.disk import DiskUse
 from services.executor.outcome import Ending, cancelled, conclude
 from services.executor.removal import removed
 from services.executor.runtime import Adopted, SandboxError
 from services.executor.writer import FencedError
+from services.running import utc_now
+from services.spans import sandboxed
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from services.executor.collection import Store
     from services.executor.hearing import Hearing
     from services.executor.outcome import Cause
@@ -71,6 +77,8 @@ class AttemptRun:
         self._stopped = asyncio.Event()
         self._fenced = False
         self._cause: Cause | None = None
+        self._exit: Exit | None = None
+        self._ended_at: datetime | None = None
         self._disk = DiskUse()
 
     def stop(self, cause: Cause) -> None:
@@ -104,6 +112,7 @@ class AttemptRun:
         if isinstance(self._what, Failure):
             await self._fail(self._what)
             return
+        began = utc_now() - timedelta(seconds=self._ran_s)
         sandbox, nonce = await self._begin(self._what)
         try:
             ended = await self._watch(sandbox, nonce)
@@ -114,6 +123,19 @@ class AttemptRun:
                 await self._fail(ended)
         finally:
             await asyncio.shield(removed(sandbox))
+            self._tell_of_sandbox(began)
+
+    def _tell_of_sandbox(self, began: datetime) -> None:
+        tracing.tell(
+            sandboxed(
+                self._job_id,
+                self._attempt,
+                runtime=self._runtime.facts.runtime,
+                exit_code=self._exit.code if self._exit else None,
+                began=began,
+                ended=self._ended_at or utc_now(),
+            )
+        )
 
     async def _begin(self, what: SandboxSpec | Adopted) -> tuple[Sandbox, str]:
         """The sandbox to listen to, and the nonce that its agent speaks with."""
@@ -134,7 +156,8 @@ class AttemptRun:
                 raise FencedError("the log says that the attempt is over")
             if sending.done():
                 sending.result()
-            end, trouble = await self._end(sandbox, reading)
+            self._exit, trouble = await self._end(sandbox, reading)
+            self._ended_at = utc_now()
             self._outbox.close()
             self._news.set()
             await sending
@@ -143,7 +166,7 @@ class AttemptRun:
             await _cancelled(reading, sending, stopped, guarding)
         return conclude(
             Ending(
-                exit=end,
+                exit=self._exit,
                 cause=self._cause,
                 last_word=self._hearing.last_word,
                 trouble=trouble,

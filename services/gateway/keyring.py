@@ -10,6 +10,7 @@ import structlog
 from events.log import UnavailableError
 from services.api_keys import id_in, is_right, state_of
 from services.key_store import KeyStoreError
+from services.running import heed_cancel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,9 @@ class Keyring:
                 async for keys in self._store().follow(quiet_s_max=_QUIET_S_MAX):
                     self._keys = keys
                     self._changed()
+                    heed_cancel()
             except (KeyStoreError, UnavailableError) as error:
+                heed_cancel()
                 _log.warning("api_keys_away", error=str(error), retry_in_s=_AGAIN_S)
                 await asyncio.sleep(_AGAIN_S)
 
@@ -81,6 +84,7 @@ class Keyring:
         """Write down when each key was used last, since the last time that this was done."""
         used, self._used = self._used, {}
         for key_id, at in used.items():
+            heed_cancel()
             try:
                 await self._store().mark_used(key_id, at)
             except (KeyStoreError, UnavailableError) as error:

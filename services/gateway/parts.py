@@ -20,7 +20,7 @@ from services.gateway.limits import Limits
 from services.gateway.link import NatsLink
 from services.gateway.metrics import Metrics
 from services.gateway.owners import Owners
-from services.running import utc_now
+from services.running import heed_cancel, utc_now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -108,6 +108,7 @@ class Parts:
                     listening = True
                 await self.hub.run()
             except UnavailableError as error:
+                heed_cancel()
                 _log.warning("hub_waits", error=str(error), retry_in_s=_FOLLOW_AGAIN_S)
                 await asyncio.sleep(_FOLLOW_AGAIN_S)
 

@@ -20,6 +20,7 @@ from events.log import ConflictError, UnavailableError
 from events.places import place_of
 from events.stored import read
 from services.deliveries import KEPT_DAYS, DeliveryDue
+from services.running import heed_cancel
 from services.webhooks import payload
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Intake:
             try:
                 await self._read()
             except (UnavailableError, NatsError, TimeoutError, OSError) as error:
+                heed_cancel()
                 _log.warning("intake_again", error=repr(error), retry_in_s=_AGAIN_S)
                 await asyncio.sleep(_AGAIN_S)
 
@@ -85,10 +87,12 @@ class Intake:
                 except NatsTimeoutError:
                     # A consumer that is gone, with its server's data, falls silent too.
                     await reading.consumer_info()
+                    heed_cancel()
                     continue
                 for message in messages:
                     await self._take(message)
                     await message.ack()
+                    heed_cancel()
         finally:
             await reading.unsubscribe()
 

@@ -9,11 +9,13 @@ import pytest
 import pytest_asyncio
 
 from tests.browser.chromium import Complaints, started, why_no_chromium
+from tests.e2e.database import own_database
 from tests.integration.gateway_serving import migrated, serving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
+    import asyncpg
     from playwright.async_api import Browser, Page
 
     from tests.integration.gateway_serving import Gateway
@@ -46,13 +48,30 @@ async def complaints(page: Page) -> AsyncIterator[Complaints]:
     assert found.unexpected == []
 
 
+@pytest.fixture(scope="session")
+def table_url(postgres_url: str) -> Iterator[str]:
+    """The database behind `gateway`."""
+    with own_database(postgres_url) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared(
+    nats_server: NatsServer, table_url: str
+) -> AsyncIterator[tuple[Gateway, asyncpg.Connection[asyncpg.Record]]]:
+    """One gateway for all tests, and a connection to its table."""
+    async with migrated(table_url) as rows, serving(nats_server, database_url=table_url) as running:
+        yield running, rows
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def gateway(nats_server: NatsServer, database_url: str) -> AsyncIterator[Gateway]:
-    """A gateway whose table is empty and knows the log up to now."""
-    async with migrated(database_url) as rows, serving(nats_server, database_url=database_url) as running:
-        now = await running.parts.link.last_sequence()
-        await rows.execute("INSERT INTO projection_checkpoint (name, sequence) VALUES ('jobs', $1)", now)
-        yield running
+async def gateway(shared: tuple[Gateway, asyncpg.Connection[asyncpg.Record]]) -> Gateway:
+    """The gateway, with a table that is empty and knows the log up to now."""
+    running, rows = shared
+    now = await running.parts.link.last_sequence()
+    await rows.execute("TRUNCATE jobs, projection_checkpoint")
+    await rows.execute("INSERT INTO projection_checkpoint (name, sequence) VALUES ('jobs', $1)", now)
+    return running
 
 
 @pytest_asyncio.fixture(loop_scope="session")

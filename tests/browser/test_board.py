@@ -53,9 +53,9 @@ async def test_jobs_come_move_and_are_found_without_a_reload(
 
 
 async def test_older_jobs_come_in_pages_and_by_status(
-    page: Page, address: str, gateway: Gateway, database_url: str
+    page: Page, address: str, gateway: Gateway, table_url: str
 ) -> None:
-    rows = await asyncpg.connect(database_url)
+    rows = await asyncpg.connect(table_url)
     for number in range(52):
         end = scenes.cancelled if number % 26 else scenes.failed
         events = end(f"old-{number:02}")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,13 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hypothesis.strategies import SearchStrategy
-    from playwright.async_api import Page
+    from playwright.async_api import Page, Route
 
     from events.recorded import Recorded
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # that of the browser
 
 EXAMPLES = 150
+FOLDER = Path(__file__).parents[2] / "services" / "gateway" / "page"
 
 FOLD = """async (histories) => {
   const { fold } = await import("/page/fold.js");
@@ -40,6 +44,22 @@ PARSE = """async (texts) => {
   const { parse } = await import("/page/competition_url.js");
   return texts.map(parse);
 }"""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def modules(page: Page) -> Page:
+    """A page that has the modules of the real one and no server behind it."""
+
+    async def answer(route: Route) -> None:
+        file = FOLDER / Path(urlsplit(route.request.url).path).name
+        if file.suffix == ".js":
+            await route.fulfill(path=file, content_type="text/javascript")
+        else:
+            await route.fulfill(body="", content_type="text/html")
+
+    await page.route("**/*", answer)
+    await page.goto("http://localhost/")
+    return page
 
 
 def drawn(strategy: SearchStrategy[Any], count: int) -> list[Any]:
@@ -71,15 +91,14 @@ def as_numbers(text: str | bytes) -> Any:
     return json.loads(text, parse_int=float)
 
 
-async def test_the_browser_folds_any_history_as_the_server_does(page: Page, address: str) -> None:
+async def test_the_browser_folds_any_history_as_the_server_does(modules: Page) -> None:
     ours = [recorded([requested(JOB), *succeeded()]), recorded([requested(JOB), *failed_once(), *started(2)])]
     every_prefix = [records[:end] for records in ours for end in range(1, len(records) + 1)]
     all_of_them = [*every_prefix, *drawn(histories(), EXAMPLES)]
     assert {record.event_type for records in all_of_them for record in records} == {
         kind.__name__ for kind in EVENT_TYPES
     }
-    await page.goto(address)
-    folded = await page.evaluate(FOLD, [told(records) for records in all_of_them])
+    folded = await modules.evaluate(FOLD, [told(records) for records in all_of_them])
     for records, job in zip(all_of_them, folded, strict=True):
         expected = view(records)
         assert as_numbers(json.dumps(job)) == expected | {
@@ -87,9 +106,8 @@ async def test_the_browser_folds_any_history_as_the_server_does(page: Page, addr
         }
 
 
-async def test_the_browser_knows_every_type_of_event_and_stage(page: Page, address: str) -> None:
-    await page.goto(address)
-    known = await page.evaluate(
+async def test_the_browser_knows_every_type_of_event_and_stage(modules: Page) -> None:
+    known = await modules.evaluate(
         'import("/page/fold.js").then(({EVENT_TYPES, STAGES}) => [EVENT_TYPES, STAGES])'
     )
     assert known == [[kind.__name__ for kind in EVENT_TYPES], list(get_args(Stage))]
@@ -108,10 +126,9 @@ NEAR = st.tuples(
 ).map(lambda found: found[0] + "".join(found[1]))
 
 
-async def test_the_form_takes_the_addresses_that_the_server_takes(page: Page, address: str) -> None:
+async def test_the_form_takes_the_addresses_that_the_server_takes(modules: Page) -> None:
     texts = [*drawn(NEAR, 400), "https://www.kaggle.com/c/titanic?" + "a" * 3000, "https://[::1/c/titanic"]
-    await page.goto(address)
-    answers = await page.evaluate(PARSE, texts)
+    answers = await modules.evaluate(PARSE, texts)
     assert {"slug" in answer for answer in answers} == {True, False}
     for text, answer in zip(texts, answers, strict=True):
         try:

@@ -189,7 +189,14 @@ def test_a_job_is_one_trace_through_all_services(stack: Stack, collector: Collec
     def spans() -> dict[str, Received]:
         return {span.name: span for span in list(collector.spans) if span.trace == trace}
 
-    wait_for(lambda: {"job", "project JobSucceeded"} <= spans().keys(), timeout_s=20, what=spans)
+    def processes() -> int:
+        return len([span for span in list(collector.spans) if (span.trace, span.name) == (trace, "process")])
+
+    wait_for(
+        lambda: {"job", "project JobSucceeded"} <= spans().keys() and processes() == 2,
+        timeout_s=20,
+        what=spans,
+    )
     mine = [span for span in collector.spans if span.trace == trace]
     names = {span.id: span.name for span in mine}
     assert len(names) == len(mine), "no span comes twice"
@@ -200,6 +207,7 @@ def test_a_job_is_one_trace_through_all_services(stack: Stack, collector: Collec
             ("podium-scheduler", "job", ""),
             *(("podium-scheduler", f"wait {number}", "job") for number in (1, 2)),
             *(("podium-executor", f"attempt {number}", "job") for number in (1, 2)),
+            *(("podium-executor", "process", f"attempt {number}") for number in (1, 2)),
             *(
                 ("podium-agent", name, f"attempt {number}")
                 for number in (1, 2)

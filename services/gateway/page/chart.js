@@ -1,6 +1,7 @@
 // Scores by fold, a line for each model: it grows as models are evaluated.
 
 import { h, put, svg, whenChanged } from "./dom.js";
+import { hasEnded } from "./fold.js";
 import { score } from "./format.js";
 
 const WIDTH_MIN = 280;
@@ -16,11 +17,12 @@ export function chart() {
   const plot = h("div", { class: "plot" });
   const table = h("div", { class: "scroll" });
   const element = h("section", { class: "panel" }, h("h2", {}, "Cross-validation"), plot, table);
-  const show = whenChanged((models, width) => {
-    put(plot, models.length ? picture(models, width) : h("p", { class: "quiet" }, "No model has been scored yet."));
+  const show = whenChanged((models, width, isOver) => {
+    const none = isOver ? "No model was scored." : "No model has been scored yet.";
+    put(plot, models.length ? picture(models, width) : h("p", { class: "quiet" }, none));
     put(table, models.length ? tableOf(models) : null);
   });
-  return { element, update: (job) => show(job.models, widthOf(plot)) };
+  return { element, update: (job) => show(job.models, widthOf(plot), hasEnded(job)) };
 }
 
 /** One unit of the picture is one pixel, so that its words are as large as those around it. */

@@ -84,10 +84,10 @@ function attemptRow([attempt, time]) {
 
 export function files() {
   const rows = h("ul", { class: "files" });
-  const show = whenChanged((found) => put(rows, found.length
+  const show = whenChanged((found, isOver) => put(rows, found.length
     ? found.map((file) => h("li", {}, h("a", { href: file.url }, file.name), h("span", { title: `SHA-256 ${file.sha256}` }, bytes(file.bytes))))
-    : h("li", { class: "quiet" }, "A finished job leaves its submission, its code and its report here.")));
-  return { element: section("Files", rows), update: (job) => show(job.artifacts) };
+    : h("li", { class: "quiet" }, isOver ? "The job left no files." : "A finished job leaves its submission, its code and its report here.")));
+  return { element: section("Files", rows), update: (job) => show(job.artifacts, hasEnded(job)) };
 }
 
 /** The report in a frame that may do nothing: generated code has written it. */

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from events import catalogue as ev
 from events.live import LiveJobs
-from services.spans import Span, parent_of, projected, span_id, spans_of, trace_id, traceparent
+from services.spans import (
+    Span,
+    parent_of,
+    projected,
+    sandboxed,
+    span_id,
+    spans_of,
+    trace_id,
+    traceparent,
+)
 from tests.unit.events.strategies import JOB_ID, START, events, told
 
 if TYPE_CHECKING:
@@ -149,3 +158,12 @@ def test_any_history_gives_spans_of_its_own_with_parents_of_the_same_job(history
     for span in found:
         assert span.parent is None or span.parent.split("/")[0] in {"job", "attempt"}
         assert traceparent(REQUESTED)[3:35] == f"{trace_id(span.job_id):032x}"
+
+
+def test_a_container_is_a_part_of_its_attempt() -> None:
+    ended = START + timedelta(seconds=9)
+    span = sandboxed(JOB_ID, 2, runtime="docker", exit_code=137, began=START, ended=ended)
+    assert (span.name, span.parent, span.began, span.ended) == ("container", "attempt/2", START, ended)
+    assert span.attributes["process.exit.code"] == 137
+    unseen = sandboxed(JOB_ID, 2, runtime="process", exit_code=None, began=START, ended=ended)
+    assert (unseen.name, "process.exit.code" in unseen.attributes) == ("process", False)
