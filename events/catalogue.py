@@ -77,7 +77,8 @@ class AttemptStarted(_Event, frozen=True, kw_only=True):
 
     `notes` say what differs from what was asked for (CPUs clamped to the host's, no isolation);
     `disk_bound` what keeps its files in their size (``kernel``: a quota; ``measured``: they are looked at);
-    `budget_s` is how long the attempt is to take, None in events of before it was told.
+    `budget_s` is how long the attempt is to take, None in events of before it was told; `image` is what its
+    container is made of, null: it has none, or it was not told.
     """
 
     attempt: int
@@ -88,6 +89,7 @@ class AttemptStarted(_Event, frozen=True, kw_only=True):
     disk_bound: DiskBound = "measured"
     budget_s: int | None = None
     notes: tuple[str, ...] = ()
+    image: str | None = None
 
 
 class _Said(_Event, frozen=True, kw_only=True):
@@ -197,11 +199,15 @@ class AttemptFailed(_Event, frozen=True, kw_only=True):
 
 
 class AttemptLost(_Event, frozen=True, kw_only=True):
-    """The attempt's executor has been silent for longer than its lease.  Written by the scheduler."""
+    """The attempt's executor has been silent for longer than its lease.  Written by the scheduler.
+
+    `left`: it had said that it ends and leaves the attempt to its successor, and none came.
+    """
 
     attempt: int
     executor: str
     silent_s: float
+    left: bool = False
 
 
 class RetryScheduled(_Event, frozen=True, kw_only=True):

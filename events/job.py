@@ -283,11 +283,18 @@ def _evolve_attempt(attempt: Attempt, event: _AttemptEvent, at: datetime) -> Att
             ended = replace(attempt, ended_at=at, disk_bytes_peak=event.disk_bytes_peak)
             return replace(ended, status="failed", failure=failure)
         case ev.AttemptLost():
-            message = f"Executor {event.executor} was silent for {event.silent_s:.0f} s."
-            failure = Failure(reason="executor_lost", message=message, retryable=True)
+            failure = _lost_as(event)
             return replace(attempt, status="lost", ended_at=at, failure=failure)
         case _:
             assert_never(event)
+
+
+def _lost_as(event: ev.AttemptLost) -> Failure:
+    if event.left:
+        message = f"Executor {event.executor} was stopped, and not back for {event.silent_s:.0f} s."
+        return Failure(reason="executor_left", message=message, retryable=True)
+    message = f"Executor {event.executor} was silent for {event.silent_s:.0f} s."
+    return Failure(reason="executor_lost", message=message, retryable=True)
 
 
 _StageEvent: TypeAlias = ev.StageStarted | ev.StageProgressed | ev.StageCompleted

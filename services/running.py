@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
 _BAD_SETTING: Final = 2
 
@@ -24,12 +24,18 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
-    """Run until the work ends or SIGTERM or SIGINT comes, which cancels it; its error is raised."""
+async def until_stopped(work: Coroutine[Any, Any, None], *, gently: Callable[[], None] | None = None) -> None:
+    """Run until the work ends or SIGTERM or SIGINT comes, which cancels it; its error is raised.
+
+    The first SIGTERM calls `gently`, where given, and the work is to end by itself; the next signal cancels.
+    """
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
+
     for stop in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(stop, task.cancel)
+    if gently is not None:
+        loop.add_signal_handler(signal.SIGTERM, _first, loop, gently, task)
     _log.info("started")
     with contextlib.suppress(asyncio.CancelledError):
         await task
@@ -47,6 +53,11 @@ def heed_cancel() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+def _first(loop: asyncio.AbstractEventLoop, gently: Callable[[], None], task: asyncio.Task[None]) -> None:
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    gently()
 
 
 def refuse(service: str, error: Exception) -> NoReturn:

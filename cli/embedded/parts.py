@@ -83,6 +83,8 @@ def service_environment(
         "PODIUM_SUBMITS_PER_MINUTE": "0",
         "PODIUM_READS_PER_MINUTE": "0",
         "PODIUM_AGENT_IMAGE": agent_image(),
+        # Whoever takes a stack down wants it down: nothing is waited for, and no attempt left to run.
+        "PODIUM_DRAIN_S": "0",
     }
     read_only = {} if home.imported() is None else {"PODIUM_READ_ONLY": "1"}
     fixed = {

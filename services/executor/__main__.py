@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import time
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from events import subjects
 from events.jetstream import ensure_stream
 from events.live import LiveJobs
 from services import broker, logs, tracing
 from services.artifacts import ArtifactStore, ensure_bucket, keep_artifacts
+from services.attendance import Attendance
 from services.environment import Environment, SettingError
 from services.executor.choice import RuntimeChoiceError, choose
-from services.executor.heartbeat import beat
+from services.executor.heartbeat import beat, say_last
 from services.executor.loop import Executor
 from services.executor.settings import read
 from services.live_store import LiveStore
@@ -24,7 +27,9 @@ from services.pulse import PulsingLog
 from services.running import refuse, until_stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from nats.aio.msg import Msg
 
     from services.executor.settings import Settings
 
@@ -48,25 +53,33 @@ async def serve(settings: Settings) -> None:
     await broker.insist(partial(kept, replicas=settings.nats_replicas))
     known = await LiveStore(connection, log).load()
     log.go_on_from(known)
+    others = Attendance(time.monotonic)
+    await connection.subscribe(subjects.HEARTBEATS, cb=_hearing(others))
     executor = Executor(
-        log, runtime, ArtifactStore(js), settings, lines=LogLines(connection), jobs=LiveJobs(known)
+        log,
+        runtime,
+        ArtifactStore(js),
+        settings,
+        lines=LogLines(connection),
+        others=others.alive,
+        jobs=LiveJobs(known),
     )
-    beating = asyncio.create_task(
-        beat(
-            connection,
-            executor=settings.executor,
-            slots=settings.slots,
-            running=lambda: executor.running,
-            left_over=lambda: executor.left_over,
-        )
-    )
+    beating = asyncio.create_task(beat(connection, executor.told))
     try:
-        await until_stopped(executor.run())
+        await until_stopped(executor.run(), gently=executor.drain if settings.drain_s else None)
     finally:
         beating.cancel()
+        await say_last(connection, executor.told(leaving=True))
         await connection.close()
         if closing is not None:
             await closing.close()
+
+
+def _hearing(others: Attendance) -> Callable[[Msg], Awaitable[None]]:
+    async def hear(message: Msg) -> None:
+        others.heard(message.data)
+
+    return hear
 
 
 @contextmanager

@@ -76,6 +76,7 @@ class AttemptRun:
         self._news = asyncio.Event()
         self._stopped = asyncio.Event()
         self._fenced = False
+        self._left = False
         self._cause: Cause | None = None
         self._exit: Exit | None = None
         self._ended_at: datetime | None = None
@@ -84,6 +85,11 @@ class AttemptRun:
     def stop(self, cause: Cause) -> None:
         """Ask for the end of the sandbox; the first cause counts."""
         self._cause = self._cause or cause
+        self._stopped.set()
+
+    def leave(self) -> None:
+        """Let the sandbox go on without us, for this executor's next process to adopt; nothing is written."""
+        self._left = True
         self._stopped.set()
 
     def fence(self) -> None:
@@ -114,16 +120,25 @@ class AttemptRun:
             return
         began = utc_now() - timedelta(seconds=self._ran_s)
         sandbox, nonce = await self._begin(self._what)
+        kept = False
         try:
             ended = await self._watch(sandbox, nonce)
+            if ended is None:
+                kept = True
+                _log.info("handed_over")
+                return
             await self._disk.last_look(sandbox)
             if isinstance(ended, Succeeded):
                 await self._succeed(sandbox, ended)
             else:
                 await self._fail(ended)
+        except asyncio.CancelledError:
+            kept = self._left
+            raise
         finally:
-            await asyncio.shield(removed(sandbox))
-            self._tell_of_sandbox(began)
+            if not kept:
+                await asyncio.shield(removed(sandbox))
+                self._tell_of_sandbox(began)
 
     def _tell_of_sandbox(self, began: datetime) -> None:
         tracing.tell(
@@ -143,8 +158,11 @@ class AttemptRun:
             return what.sandbox, what.nonce
         return await self._runtime.start(what), what.variables[NONCE_VARIABLE]
 
-    async def _watch(self, sandbox: Sandbox, nonce: str) -> Succeeded | Failure:
-        """Read and send until the process has ended or was stopped, and all it said is in the log."""
+    async def _watch(self, sandbox: Sandbox, nonce: str) -> Succeeded | Failure | None:
+        """Read and send until the process has ended or was stopped, and all it said is in the log.
+
+        None where it runs on and was left: what it said and is not in the log yet is read again.
+        """
         reading = asyncio.create_task(self._read(sandbox, nonce))
         sending = asyncio.create_task(self._send())
         stopped = asyncio.create_task(self._stopped.wait())
@@ -156,6 +174,8 @@ class AttemptRun:
                 raise FencedError("the log says that the attempt is over")
             if sending.done():
                 sending.result()
+            if self._left and self._cause is None and not reading.done():
+                return None
             self._exit, trouble = await self._end(sandbox, reading)
             self._ended_at = utc_now()
             self._outbox.close()

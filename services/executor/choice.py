@@ -14,8 +14,10 @@ from services.bubblewrap import bwrap_path
 from services.executor.container import docker_facts
 from services.executor.docker import DockerRuntime
 from services.executor.egress_gates import Gates
+from services.executor.machine import this_machine
 from services.executor.openmp import library_folder
 from services.executor.process import ProcessRuntime, process_facts
+from services.executor.slots import Machine, fitting
 from services.quota import quota_problem
 from services.runc import runc_is_safe
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     from services.executor.kubernetes.runtime import KubernetesRuntime
     from services.executor.kubernetes.settings import KubernetesSettings
-    from services.executor.runtime import Runtime
+    from services.executor.runtime import Facts, Runtime
     from services.executor.settings import Settings
 
 _ANSWER_S: Final = 10.0
@@ -71,7 +73,10 @@ async def choose(settings: Settings) -> tuple[Runtime, Closing | None]:
         host_cpus=system["NCPU"],
         host_memory_bytes=system["MemTotal"],
         disk_bound="measured" if no_quota else "kernel",
+        slots=settings.slots,
     )
+    host = Machine(cpus=system["NCPU"], memory_bytes=system["MemTotal"])
+    _tell_slots(settings, facts, host)
     _warn_of_runc(await docker.version())
     _log.info("runtime_docker", image=settings.image, notes=facts.notes, disk_bound=facts.disk_bound)
     if no_quota:
@@ -127,7 +132,11 @@ async def _docker(settings: Settings) -> tuple[Docker | None, str]:
 
 
 def _process(settings: Settings, reason: str) -> ProcessRuntime:
-    facts = process_facts(settings.cpus)
+    machine = this_machine()
+    facts = process_facts(
+        machine, cpus=settings.cpus, memory_bytes=settings.memory_bytes, slots=settings.slots
+    )
+    _tell_slots(settings, facts, machine)
     _log.warning("runtime_process", reason=reason, notes=facts.notes)
     return ProcessRuntime(
         work_dir=settings.work_dir,
@@ -136,6 +145,14 @@ def _process(settings: Settings, reason: str) -> ProcessRuntime:
         library_path=library_folder(settings.work_dir),
         bwrap=bwrap_path(),
     )
+
+
+def _tell_slots(settings: Settings, facts: Facts, machine: Machine) -> None:
+    there = {"cpus": machine.cpus, "memory_bytes": machine.memory_bytes}
+    fit = fitting(machine, cpus=facts.cpus, memory_bytes=settings.memory_bytes)
+    _log.info("slots", slots=facts.slots, fit=fit, **there)
+    if facts.slots > fit:
+        _log.warning("slots_overcommitted", slots=facts.slots, fit=fit, why="PODIUM_SLOTS asks for them")
 
 
 def _warn_of_runc(version: dict[str, Any]) -> None:

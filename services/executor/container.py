@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from services.executor.egress_gates import SOCKET
 from services.executor.runtime import Facts
+from services.executor.slots import Machine, share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,19 +40,19 @@ def docker_facts(
     host_cpus: int,
     host_memory_bytes: int,
     disk_bound: DiskBound = "measured",
+    slots: int | None = None,
 ) -> Facts:
-    """What a container gets on a host, of what was asked for."""
-    notes = []
-    if cpus > host_cpus:
-        notes.append(f"{cpus:g} CPUs were asked for, the Docker host has {host_cpus}")
-    if memory_bytes > host_memory_bytes:
-        notes.append(f"{memory_bytes} bytes of memory were asked for, the host has {host_memory_bytes}")
+    """What a container gets on a host, of what was asked for; `slots` is as in `slots.share`."""
+    host = Machine(cpus=float(host_cpus), memory_bytes=host_memory_bytes)
+    each = share(host, cpus=cpus, memory_bytes=memory_bytes, slots=slots)
     return Facts(
         runtime="docker",
-        cpus=min(cpus, float(host_cpus)),
-        memory_bytes=min(memory_bytes, host_memory_bytes),
+        cpus=each.cpus,
+        memory_bytes=each.memory_bytes,
+        slots=each.slots,
+        outlives=True,
         disk_bound=disk_bound,
-        notes=tuple(notes),
+        notes=(*each.cpus_notes, *each.memory_notes),
     )
 
 

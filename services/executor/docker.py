@@ -63,7 +63,7 @@ class DockerRuntime:
         self._image = image
         self._oci_runtime = oci_runtime
         self._executor = executor
-        self._facts = facts
+        self._facts = replace(facts, image=image)
         self._disk_bytes = disk_bytes
         self._secrets = secrets or {}
         self._sizes = VolumeSizes(partial(all_volumes, docker))

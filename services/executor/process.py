@@ -24,6 +24,7 @@ from services.executor.disk import folder_bytes
 from services.executor.launched import end_launcher
 from services.executor.lines import LineSplitter
 from services.executor.runtime import Exit, Facts, FileMissingError, FileRefusedError, SandboxError
+from services.executor.slots import share
 
 if TYPE_CHECKING:
     from asyncio import StreamReader
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from services.executor.runtime import SandboxSpec
+    from services.executor.slots import Machine
     from services.log_line import StreamName
 
 NOTE: Final = (
@@ -44,15 +46,18 @@ _PIPES_S: Final = 2.0
 _LINES_WAITING_MAX: Final = 1000
 
 
-def process_facts(cpus: float) -> Facts:
-    """What a child process gets here, of the CPUs that were asked for."""
-    there = float(os.cpu_count() or 1)
-    clamped = (f"{cpus:g} CPUs were asked for, this machine has {there:g}",) if cpus > there else ()
+def process_facts(machine: Machine, *, cpus: float, memory_bytes: int, slots: int | None = None) -> Facts:
+    """What a child process gets on a machine, of what was asked for; `slots` is as in `slots.share`.
+
+    Nothing bounds its memory, so that it gets what there is: what was asked for is room kept for it.
+    """
+    each = share(machine, cpus=cpus, memory_bytes=memory_bytes, slots=slots)
     return Facts(
         runtime="process",
-        cpus=min(cpus, there),
-        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        notes=(NOTE, *clamped),
+        cpus=each.cpus,
+        memory_bytes=machine.memory_bytes,
+        slots=each.slots,
+        notes=(NOTE, *each.cpus_notes),
     )
 
 

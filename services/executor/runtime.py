@@ -49,18 +49,23 @@ class FileRefusedError(SandboxError):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a sandbox of this runtime gets, as it goes into `AttemptStarted`.
+    """What a sandbox of this runtime gets, as it goes into `AttemptStarted`, and how many fit at once.
 
-    `memory_bytes` is the limit, or the machine's memory where nothing limits it; `disk_bound` is what keeps
-    the output folder in its size: a quota of the kernel's, or who measures it (`services.executor.disk`);
-    `notes` say what differs from what was asked for.
+    `memory_bytes` is the limit, or the machine's memory where nothing limits it; `slots` is how many such
+    sandboxes run at once; one that `outlives` its executor's process can be adopted by the next;
+    `disk_bound` is what keeps the output folder in its size: a quota of the kernel's, or who measures it
+    (`services.executor.disk`); `notes` say what differs from what was asked for; `image` is what a container
+    is made of, None where there is none.
     """
 
     runtime: str
     cpus: float
     memory_bytes: int
+    slots: int = 1
+    outlives: bool = False
     disk_bound: DiskBound = "measured"
     notes: tuple[str, ...] = ()
+    image: str | None = None
 
 
 class SandboxSpec(msgspec.Struct, frozen=True, kw_only=True):

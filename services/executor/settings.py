@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 RuntimeChoice: TypeAlias = Literal["docker", "process", "kubernetes", "auto"]
 
 DISK_BYTES_MAX: Final = 64 * 1024**3
+DRAIN_S: Final = 20.0
 LOG_BYTES: Final = 256 * 1024**2
 LOG_DAYS: Final = 7
 
@@ -36,6 +37,8 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where the log is, how many attempts run here at once, in what, and what they are given.
 
+    `slots` is None for as many as there is room for; `cpus` and `memory_bytes` are for each attempt.  At
+    SIGTERM attempts have `drain_s` for their end before they are handed over (0: they are stopped).
     Artifacts are kept for `artifact_days` and log lines for `log_days` (0: for ever), of all lines at most
     `log_bytes`.  `kaggle_variables` and `model_variables` are passed to the agent as they are, where set;
     `dollars_max` is the most that calls to a language model may cost for a job.  `kubernetes` is there where
@@ -45,7 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str
     nats_replicas: int
     executor: str
-    slots: int
+    slots: int | None
+    drain_s: float
     runtime: RuntimeChoice
     docker_host: str | None
     image: str
@@ -99,9 +103,8 @@ def read(environment: Environment) -> Settings:
         nats_replicas=environment.integer("PODIUM_NATS_REPLICAS", 1, at_least=1),
         nats_tls=nats_tls.read(environment),
         executor=executor,
-        slots=environment.integer(
-            "PODIUM_SLOTS", environment.integer("PODIUM_MAX_RUNNING", 10, at_least=1), at_least=1
-        ),
+        slots=_slots(environment),
+        drain_s=environment.number("PODIUM_DRAIN_S", DRAIN_S),
         runtime=runtime,
         kubernetes=read_kubernetes(environment, executor=executor) if runtime == "kubernetes" else None,
         docker_host=environment.optional("DOCKER_HOST"),
@@ -123,6 +126,12 @@ def read(environment: Environment) -> Settings:
         model_variables=_model_variables(environment),
         dollars_max=environment.number("PODIUM_DOLLARS", 1.0),
     )
+
+
+def _slots(environment: Environment) -> int | None:
+    if environment.optional("PODIUM_SLOTS") is None:
+        return None
+    return environment.integer("PODIUM_SLOTS", 1, at_least=1)
 
 
 def _model_variables(environment: Environment) -> dict[str, str]:

@@ -12,7 +12,7 @@ import structlog
 from litestar.di import NamedDependency
 
 from events.log import UnavailableError
-from services.gateway.executors import Executors
+from services.attendance import Attendance
 from services.gateway.hub import Hub
 from services.gateway.jobs_table import JobsTable
 from services.gateway.keyring import Keyring
@@ -49,7 +49,7 @@ class Parts:
         )
         self.table = JobsTable(settings.database_url)
         self.metrics = Metrics()
-        self.executors = Executors(time.monotonic)
+        self.executors = Attendance(time.monotonic)
         self.keyring = Keyring(self.link.keys, utc_now, self._end_streams)
         self.owners = Owners(self.link, self.table)
         self.hub = Hub(self.link, last_sequence=self.link.last_sequence, observe=self._observe)

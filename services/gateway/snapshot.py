@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from prometheus_client.core import GaugeMetricFamily
 
-from services.gateway.executors import Heartbeat
 from services.gateway.statistics import Busy
+from services.presence import Heartbeat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,6 +55,15 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         yield _gauge("podium_executors_alive", "Executors heard in the last 15 s.", len(self.executors))
         yield _gauges("podium_executor_slots", "Attempts it takes at once.", "executor", slots)
         yield _gauges("podium_executor_running", "Attempts it runs.", "executor", running)
+        free = {beat.executor: beat.free for beat in self.executors}
+        yield _gauges("podium_executor_free", "Attempts more that it would start.", "executor", free)
+        draining = {beat.executor: beat.draining for beat in self.executors}
+        yield _gauges("podium_executor_draining", "1 where it starts nothing more.", "executor", draining)
+        cpus = {beat.executor: beat.cpus for beat in self.executors}
+        yield _gauges("podium_executor_attempt_cpus", "CPUs of one attempt.", "executor", cpus)
+        memory = {beat.executor: beat.memory_bytes for beat in self.executors}
+        help_ = "Bytes of memory of one attempt."
+        yield _gauges("podium_executor_attempt_memory_bytes", help_, "executor", memory)
         there = {beat.executor: beat.running + beat.left_over for beat in self.executors}
         help_ = "Containers of attempts that are there, left over ones included."
         yield _gauges("podium_executor_containers", help_, "executor", there)

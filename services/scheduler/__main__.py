@@ -14,6 +14,7 @@ from events.live import LiveJobs
 from services import broker, logs, tracing
 from services.environment import Environment, SettingError
 from services.live_store import LiveStore, ensure_live_bucket
+from services.presence import HeartbeatError, decode
 from services.pulse import PulsingLog
 from services.running import refuse, until_stopped, utc_now
 from services.scheduler.keeping import Keeper
@@ -32,7 +33,12 @@ async def serve(settings: Settings) -> None:
     roster = Roster(utc_now)
 
     async def on_heartbeat(message: Msg) -> None:
-        roster.heard(message.subject.rsplit(".", 1)[-1])
+        executor = message.subject.rsplit(".", 1)[-1]
+        try:
+            roster.heard(executor, decode(message.data))
+        except HeartbeatError:
+            # One of another version lives all the same.
+            roster.heard(executor)
 
     connection = await broker.connect(
         settings.nats_url,

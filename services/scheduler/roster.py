@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from services.presence import Heartbeat
+
 _ASLEEP_S: Final = 5.0
 
 
@@ -24,11 +26,13 @@ class Roster:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._last: dict[str, datetime] = {}
+        self._beats: dict[str, Heartbeat | None] = {}
         self._since = self._asked = clock()
 
-    def heard(self, executor: str) -> None:
-        """An executor said that it lives."""
+    def heard(self, executor: str, beat: Heartbeat | None = None) -> None:
+        """An executor said that it lives, and, where that can be read, how full it is."""
         self._last[executor] = self._clock()
+        self._beats[executor] = beat
 
     async def listen_afresh(self) -> None:
         """An outage is over: nobody could be heard, so nobody's silence counts until now."""
@@ -40,8 +44,9 @@ class Roster:
         if not 0 <= (now - self._asked).total_seconds() <= _ASLEEP_S:
             self._forget(now)
         self._asked = now
-        return Sightings(since=self._since, last=dict(self._last))
+        return Sightings(since=self._since, last=dict(self._last), beats=dict(self._beats))
 
     def _forget(self, now: datetime) -> None:
         self._since = now
         self._last.clear()
+        self._beats.clear()

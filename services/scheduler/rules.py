@@ -4,6 +4,8 @@ The only place that knows how many attempts may run at once, who is next, and ho
 
 Priorities are strict: a place that is free goes to the highest priority that waits, and within it to the
 oldest request.  A job's place is that of its request, so a retry does not go to the end of the line.
+A place is one under the cap; where executors say how many slots they have, there are no more places than
+slots, so that what waits is put in order as late as can be, and not taken by nobody.
 Nothing ages: while jobs of a higher priority keep all places taken, those of a lower one wait, for ever
 if need be.  A running attempt is never stopped for the sake of another.
 """
@@ -27,6 +29,7 @@ from events.catalogue import (
     JobSucceeded,
     RetryScheduled,
 )
+from services.presence import Heartbeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,6 +45,10 @@ Decision: TypeAlias = (
 
 Jitter: TypeAlias = Literal["none", "full"]
 
+GIVEN_UP: Final = frozenset({"executor_stopped", "executor_left"})
+"""The reasons of attempts that ended because somebody stopped their executor: see `tries`."""
+GIVEN_UP_MAX: Final = 10
+
 _RANKS: Final[dict[Priority, int]] = {"high": 0, "normal": 1, "low": 2}
 """The first first."""
 
@@ -54,7 +61,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     jobs that failed together do not come back together.  Of one submitter (the
     owner of its API key; where there is none, whom the request names) at most `submitter_running_max`
     attempts run at once (None: as many as there are places).  An executor that
-    is silent for longer than `lease_s` has lost its attempts.
+    is silent for longer than `lease_s` has lost its attempts; one that said that it leaves them to its
+    successor, for longer than `handover_s`.
     """
 
     running_max: int = 10
@@ -62,17 +70,37 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     retry_jitter: Jitter = "none"
     submitter_running_max: int | None = None
     lease_s: float = 15.0
+    handover_s: float = 120.0
 
 
 class Sightings(msgspec.Struct, frozen=True, kw_only=True):
-    """When each executor was last heard, by this scheduler's clock; `since` is when it began to listen."""
+    """When each executor was last heard, by this scheduler's clock; `since` is when it began to listen.
+
+    `beats` are what they said last, None what could not be read.
+    """
 
     since: datetime
     last: Mapping[str, datetime]
+    beats: Mapping[str, Heartbeat | None] = {}
 
     def silent_s(self, executor: str, now: datetime) -> float:
         """Seconds since the executor was heard, or since anybody listened."""
         return (now - max(self.last.get(executor, self.since), self.since)).total_seconds()
+
+    def has_left(self, executor: str) -> bool:
+        """The last that was heard of it is that its successor takes its attempts over."""
+        beat = self.beats.get(executor)
+        return beat is not None and beat.leaving
+
+    def places(self, now: datetime, *, lease_s: float) -> int | None:
+        """How many attempts the executors have room for that live; None where that is not known."""
+        alive = [
+            self.beats.get(executor)
+            for executor in self.last
+            if self.silent_s(executor, now) <= lease_s and not self.has_left(executor)
+        ]
+        known = [beat.places for beat in alive if beat is not None]
+        return sum(known) if known and len(known) == len(alive) else None
 
 
 def decide(
@@ -91,7 +119,9 @@ def decide(
     again = sorted((job for job in moving if job.job_id not in decided and _is_due(job, now)), key=_place)
     first = chain.from_iterable(jobs.waiting(priority) for priority in _RANKS)
     ready = merge(again, first, key=_place)
-    chosen = islice(_within_caps(ready, active, rules), max(rules.running_max - len(active), 0))
+    room = sightings.places(now, lease_s=rules.lease_s)
+    places = rules.running_max if room is None else min(rules.running_max, room)
+    chosen = islice(_within_caps(ready, active, rules), max(places - len(active), 0))
     starts = [AttemptScheduled(job_id=job.job_id, attempt=len(job.attempts) + 1) for job in chosen]
     return [*settled, *starts]
 
@@ -144,23 +174,43 @@ def _lost(
 ) -> AttemptLost | None:
     if attempt.executor is None:
         return None
-    silent_s = sightings.silent_s(attempt.executor, now)
-    if silent_s <= rules.lease_s:
+    silent_s, left = sightings.silent_s(attempt.executor, now), sightings.has_left(attempt.executor)
+    if silent_s <= (max(rules.handover_s, rules.lease_s) if left else rules.lease_s):
         return None
     return AttemptLost(
-        job_id=job.job_id, attempt=attempt.number, executor=attempt.executor, silent_s=silent_s
+        job_id=job.job_id, attempt=attempt.number, executor=attempt.executor, silent_s=silent_s, left=left
     )
 
 
 def _after_failure(
     job: Job, failure: Failure, rules: Rules, now: datetime, chance: Callable[[], float]
 ) -> RetryScheduled | JobFailed:
-    tried = len(job.attempts)
+    tried = tries(job)
     if not failure.retryable:
         return JobFailed(job_id=job.job_id, reason=failure.reason, message=failure.message)
     if tried > len(rules.retry_delays_s):
         message = f"All {tried} attempts failed. The last: {failure.message}"
         return JobFailed(job_id=job.job_id, reason=failure.reason, message=message)
     share = chance() if rules.retry_jitter == "full" else 1.0
-    delay = timedelta(seconds=rules.retry_delays_s[tried - 1] * share)
-    return RetryScheduled(job_id=job.job_id, attempt=tried + 1, not_before=now + delay)
+    delay_s = rules.retry_delays_s[tried - 1] * share if _counts(job, len(job.attempts)) else 0.0
+    return RetryScheduled(
+        job_id=job.job_id, attempt=len(job.attempts) + 1, not_before=now + timedelta(seconds=delay_s)
+    )
+
+
+def tries(job: Job) -> int:
+    """How many of a job's attempts count: all but those that an operator ended by stopping their executor."""
+    return sum(_counts(job, attempt.number) for attempt in job.attempts)
+
+
+def _counts(job: Job, number: int) -> bool:
+    """Whether an attempt is one of those that a job may have.
+
+    The executor's end is not the job's doing; but what is stopped again and again may not go on for ever.
+    """
+    given_up = [
+        attempt.number
+        for attempt in job.attempts
+        if attempt.failure is not None and attempt.failure.reason in GIVEN_UP
+    ]
+    return number not in given_up[:GIVEN_UP_MAX]

@@ -49,6 +49,7 @@ def read(environment: Environment) -> Settings:
             retry_jitter=_jitter(environment),
             submitter_running_max=environment.integer("PODIUM_SUBMITTER_RUNNING_MAX", 0) or None,
             lease_s=environment.number("PODIUM_LEASE_S", 15.0, at_least=LEASE_S_MIN),
+            handover_s=environment.number("PODIUM_HANDOVER_S", 120.0, at_least=LEASE_S_MIN),
         ),
     )
 

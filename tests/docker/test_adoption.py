@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
-import sys
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -30,18 +27,20 @@ from events.log import JobAt
 from events.memory import MemoryLog
 from events.progress import KEPT_BACK, KEYS_ASKED
 from services.artifacts import ensure_bucket
-from services.executor import loop
+from services.executor import leftovers
 from services.executor.collection import LOG
 from services.executor.container import LABEL_ATTEMPT, LABEL_EXECUTOR, LABEL_JOB, docker_facts
 from services.executor.docker import DockerRuntime
 from services.executor.egress_gates import Gates
 from services.executor.loop import Executor
 from services.logstream import LogLines
+from tests.docker.killable import Killable
 from tests.secrecy import CANARY, TELLING, all_stored
-from tests.unit.executor.stage import PRELUDE, MemoryStore, events_of, schedule, settings, until
+from tests.unit.executor.stage import MemoryStore, events_of, schedule, settings, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from aiodocker import Docker
     from nats.aio.client import Client
@@ -64,60 +63,6 @@ succeed()
 """
 QUICK = "say('stage_started', stage='training'); wait_for('/data/go'); model('m'); succeed()"
 ENDLESS = "say('stage_started', stage='training'); time.sleep(600)"
-
-
-class Killable:
-    """An executor as a process of its own, on Docker."""
-
-    def __init__(self, folder: Path, nats_url: str, image: str) -> None:
-        self.id = f"adopt-{uuid4().hex[:12]}"
-        self._folder = folder
-        self._environment = {
-            "PATH": os.environ["PATH"],
-            **{name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ},
-            "NATS_URL": nats_url,
-            "PODIUM_RUNTIME": "docker",
-            "PODIUM_AGENT_IMAGE": image,
-            "PODIUM_EXECUTOR_ID": self.id,
-            "PODIUM_CPUS": "0.5",
-            "PODIUM_MEMORY_BYTES": str(128 * 1024**2),
-            "PODIUM_WORK_DIR": str(folder / "work"),
-            "PODIUM_COMPETITIONS_DIR": str(folder / "competitions"),
-        }
-        self._process: asyncio.subprocess.Process | None = None
-
-    def set(self, **variables: str) -> None:
-        """Give it settings at its next start."""
-        self._environment |= variables
-
-    def competition(self, name: str, body: str) -> Path:
-        """A competition whose agent does what `body` says; its public folder, /data to the agent."""
-        public = self._folder / "competitions" / name / "public"
-        public.mkdir(parents=True)
-        (public / "agent.py").write_text(PRELUDE + body)
-        return public
-
-    async def start(self) -> None:
-        with (self._folder / "executor.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "services.executor"),
-                env=self._environment,
-                cwd=Path(__file__).parents[2],
-                stderr=log,
-            )
-
-    async def kill(self) -> None:
-        assert self._process is not None
-        self._process.kill()
-        await self._process.wait()
-
-    async def stop(self) -> None:
-        assert self._process is not None
-        self._process.terminate()
-        await self._process.wait()
-
-    def said(self) -> str:
-        return (self._folder / "executor.log").read_text()
 
 
 @pytest.fixture
@@ -166,7 +111,7 @@ async def volumes(docker: Docker) -> set[str]:
 async def test_only_sandboxes_of_this_executor_whose_attempts_are_over_are_swept(
     docker: Docker, scripted_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "SWEEP_S", 0.2)
+    monkeypatch.setattr(leftovers, "SWEEP_S", 0.2)
     log, mine = MemoryLog(), f"adopt-{uuid4().hex[:12]}"
     live, over = uuid4().hex, uuid4().hex
     for job_id in (live, over):

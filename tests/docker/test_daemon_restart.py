@@ -20,7 +20,7 @@ from events.catalogue import (
 )
 from events.log import JobAt
 from events.memory import MemoryLog
-from services.executor import loop
+from services.executor import leftovers
 from services.executor.container import docker_facts
 from services.executor.docker import DockerRuntime
 from services.executor.egress_gates import Gates
@@ -98,7 +98,7 @@ async def test_without_live_restore_the_attempt_fails_for_another_try_that_succe
     real_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A daemon that is about to end may refuse to remove what it has just stopped.
-    monkeypatch.setattr(loop, "SWEEP_S", 0.2)
+    monkeypatch.setattr(leftovers, "SWEEP_S", 0.2)
     log, lines, job_id = MemoryLog(), Lines(), uuid4().hex
     public = tmp_path / "competitions" / "t" / "public"
     agent(public, ENDING + WAITING)

@@ -60,6 +60,8 @@ class Stack:
             "PODIUM_SUBMITS_PER_MINUTE": "0",
             "PODIUM_READS_PER_MINUTE": "0",
             "PODIUM_EXECUTOR_ID": "e2e",
+            "PODIUM_SLOTS": "10",
+            "PODIUM_DRAIN_S": "0",
             **settings,
         }
 

@@ -247,11 +247,13 @@ async def test_an_agent_does_not_outlive_a_killed_executor(tmp_path: Path) -> No
 import asyncio, os, signal, sys
 sys.path.insert(0, {str(repository)!r})
 from pathlib import Path
+from services.executor.machine import this_machine
 from services.executor.process import ProcessRuntime, process_facts
 from services.executor.runtime import SandboxSpec
 async def main():
     runtime = ProcessRuntime(
-        work_dir=Path({str(tmp_path)!r}), executor="one", facts=process_facts(1), command={command!r}
+        work_dir=Path({str(tmp_path)!r}), executor="one", command={command!r},
+        facts=process_facts(this_machine(), cpus=1, memory_bytes=1),
     )
     sandbox = await runtime.start(SandboxSpec(
         job_id="a", attempt=1, variables={{}}, data_dir=None, cpus=1, memory_bytes=1, network=False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from events.catalogue import AttemptFailed, AttemptStarted, AttemptSucceeded, Mo
 from events.jetstream import JetStreamLog, ensure_stream
 from services.artifacts import ArtifactStore, ensure_bucket
 from services.executor import heartbeat
+from services.presence import Heartbeat, decode
 from tests.servers import NatsServer
 from tests.unit.executor.stage import agent, events_of, executing, schedule, settings, until
 
@@ -93,15 +93,14 @@ async def test_an_executor_says_that_it_lives(connection: Client, monkeypatch: p
     monkeypatch.setattr(subjects, "HEARTBEAT_S", 0.05)
     heard: asyncio.Queue[Msg] = asyncio.Queue()
     await connection.subscribe(subjects.HEARTBEATS, cb=heard.put)
-    beating = asyncio.create_task(
-        heartbeat.beat(connection, executor="one", slots=3, running=lambda: 2, left_over=lambda: 1)
-    )
+    told = Heartbeat(executor="one", slots=3, running=2, left_over=1, cpus=0.5, draining=True)
+    beating = asyncio.create_task(heartbeat.beat(connection, lambda: told))
     async with asyncio.timeout(10):
         messages = [await heard.get() for _ in range(3)]
     beating.cancel()
     await asyncio.wait({beating})
     assert {message.subject for message in messages} == {"podium.heartbeat.one"}
-    assert json.loads(messages[-1].data) == {"executor": "one", "running": 2, "slots": 3, "left_over": 1}
+    assert decode(messages[-1].data) == told
 
 
 async def test_the_process_starts_works_refuses_a_twin_and_ends_on_sigterm(

@@ -18,6 +18,7 @@ from events import catalogue as ev
 from events import subjects
 from services.gateway.jobs_table import JobsTable
 from services.gateway.statistics import Ended, Stats, Waited
+from services.presence import Heartbeat, encode
 from services.projector.rows import Row, row_of
 from tests.history import job_after
 from tests.integration.gateway_serving import (
@@ -58,7 +59,7 @@ def value(found: dict[str, list[tuple[dict[str, str], float]]], name: str, **lab
 
 async def heard(gateway: Gateway, client: Any) -> dict[str, list[tuple[dict[str, str], float]]]:
     """A scrape after an executor's heartbeat has come in."""
-    beat = msgspec.json.encode({"executor": 'x"1', "running": 1, "slots": 3, "left_over": 2})
+    beat = encode(Heartbeat(executor='x"1', running=1, slots=3, left_over=2, cpus=1.5, memory_bytes=7))
     async with asyncio.timeout(10):
         while True:
             await client.publish(subjects.heartbeat_of("x1"), beat)
@@ -113,6 +114,10 @@ async def test_a_scrape_tells_of_requests_jobs_executors_and_the_projector(
     assert value(found, "podium_sse_clients") == 1
     assert value(found, "podium_executor_slots", executor='x"1') == 3
     assert value(found, "podium_executor_running", executor='x"1') == 1
+    assert value(found, "podium_executor_free", executor='x"1') == 2
+    assert value(found, "podium_executor_draining", executor='x"1') == 0
+    assert value(found, "podium_executor_attempt_cpus", executor='x"1') == 1.5
+    assert value(found, "podium_executor_attempt_memory_bytes", executor='x"1') == 7
     assert value(found, "podium_executor_containers", executor='x"1') == 3
     assert value(found, "podium_jobs_requested_total") == 2
     assert value(found, "podium_jobs_ended_total", status="failed") == 1

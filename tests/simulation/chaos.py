@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from tests.simulation.nodes import ExecutorNode, SchedulerNode
+from tests.simulation.nodes import DRAIN_S, ExecutorNode, SchedulerNode
 from tests.simulation.shape import PASSING
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ async def rage(world: World) -> None:
 def strike(world: World, fault: Fault) -> None:
     """Let one fault happen to somebody, and end after a while."""
     rng = world.rng
-    only = {"host": ExecutorNode, "deaf": ExecutorNode, "clock": SchedulerNode}.get(fault, object)
+    only = {"host": ExecutorNode, "drain": ExecutorNode, "deaf": ExecutorNode, "clock": SchedulerNode}.get(
+        fault, object
+    )
     node = rng.choice([node for node in world.nodes if isinstance(node, only)])
     for_s = rng.choice((rng.uniform(0.01, 1), rng.uniform(1, 12), rng.uniform(12, 45)))
     world.struck[fault] += 1
-    if fault in {"crash", "host", "stop", "pause"}:
+    if fault in {"crash", "host", "stop", "drain", "pause"}:
         _strike_process(world, fault, node, for_s)
     else:
         _strike_senses(world, fault, node, for_s)
@@ -42,6 +44,9 @@ def _strike_process(world: World, fault: Fault, node: Node, for_s: float) -> Non
         case "stop":
             node.stop()
             loop.call_later(15 + for_s, node.boot)
+        case "drain" if isinstance(node, ExecutorNode):
+            node.drain()
+            loop.call_later(DRAIN_S + 15 + for_s, node.boot)
         case "pause":
             node.process.pause()
             loop.call_later(for_s, node.process.resume)

@@ -43,6 +43,7 @@ class SeenAttempt:
     state: str = "scheduled"
     executor: str = ""
     retryable: bool = False
+    counts: bool = True
     words: list[Any] = field(default_factory=list)
 
 
@@ -57,6 +58,12 @@ class SeenJob:
     cancel_requested: bool = False
     retry_at: datetime | None = None
     ended: str = ""
+
+    @property
+    def tries(self) -> int:
+        """Attempts that count: all but the first ten that ended because their executor was stopped."""
+        given_up = [seen for seen in self.attempts if not seen.counts]
+        return len(self.attempts) - min(len(given_up), 10)
 
     @property
     def active(self) -> SeenAttempt | None:
@@ -78,7 +85,7 @@ class Checker:
         self.jobs: dict[str, SeenJob] = {}
         self.files: dict[str, str] = {}
         self.sandboxes: dict[tuple[str, int], SimSandbox] = {}
-        self.silence = Silence(rules.lease_s)
+        self.silence = Silence(rules.lease_s, rules.handover_s)
         self.counts: dict[str, int] = defaultdict(int)
 
     @property
@@ -110,7 +117,9 @@ class Checker:
             check("nothing after the end", stray, f"{event} after {job.ended}")
             return
         if isinstance(event, ev.AttemptLost):
-            self.silence.check(scheduler=writer, executor=event.executor, asked_at_s=asked_at_s)
+            self.silence.check(
+                scheduler=writer, executor=event.executor, left=event.left, asked_at_s=asked_at_s
+            )
         self._apply(job, record, writer)
         active = sum(seen.active is not None for seen in self.jobs.values())
         check("places", active <= self._rules.running_max, f"{active} attempts are active")
@@ -149,7 +158,7 @@ class Checker:
                 self._start(job, event, writer)
             case ev.AttemptLost():
                 attempt = self._running(job, event, event.executor)
-                attempt.state, attempt.retryable = "over", True
+                attempt.state, attempt.retryable, attempt.counts = "over", True, not event.left
             case ev.RetryScheduled():
                 self._retry(job, event, record.time)
             case ev.JobSucceeded() | ev.JobFailed() | ev.JobCancelled():
@@ -160,13 +169,14 @@ class Checker:
                 attempt = self._running(job, event, writer)
                 check("no bug", event.reason != "executor_error", f"{event}")
                 attempt.state, attempt.retryable = "over", event.retryable
+                attempt.counts = event.reason != "executor_stopped"
             case _:
                 self._running(job, event, writer).words.append(event)
 
     def _schedule(self, job: SeenJob, event: ev.AttemptScheduled, at: datetime) -> None:
         check("one attempt at a time", job.active is None, f"{event}")
         check("attempts are numbered", event.attempt == len(job.attempts) + 1, f"{event}")
-        check("three attempts", event.attempt <= 1 + len(self._rules.retry_delays_s), f"{event}")
+        check("three attempts", job.tries <= len(self._rules.retry_delays_s), f"{event}")
         if job.attempts:
             # Both times are by the scheduler's own clock, so that its error does not matter.
             check("not before its time", job.retry_at is not None and at >= job.retry_at, f"{event} at {at}")
@@ -204,8 +214,8 @@ class Checker:
         check("retried once", job.retry_at is None, f"{event}")
         check("a cancel is obeyed", not job.cancel_requested, f"{event}")
         check("attempts are numbered", event.attempt == len(job.attempts) + 1, f"{event}")
-        check("three attempts", event.attempt <= 1 + len(self._rules.retry_delays_s), f"{event}")
-        delay_s = self._rules.retry_delays_s[len(job.attempts) - 1]
+        check("three attempts", job.tries <= len(self._rules.retry_delays_s), f"{event}")
+        delay_s = self._rules.retry_delays_s[job.tries - 1] if job.attempts[-1].counts else 0.0
         check("retry delay", (event.not_before - at).total_seconds() <= delay_s, f"{event} at {at}")
         job.retry_at = event.not_before
 
@@ -216,7 +226,7 @@ class Checker:
                 right = last.state == "succeeded" and last.number == event.attempt
                 check("success is an attempt's", right, f"{event}")
             case ev.JobFailed():
-                spent = len(job.attempts) > len(self._rules.retry_delays_s)
+                spent = job.tries > len(self._rules.retry_delays_s)
                 right = last.state == "over" and (spent or not last.retryable)
                 check("failed for good", right and not job.cancel_requested, f"{event}")
             case ev.JobCancelled():

@@ -17,7 +17,8 @@ from events.log import ConflictError, JobAt, UnavailableError
 from services.executor import attempt
 from services.executor.attempt import AttemptRun
 from services.executor.collection import collect
-from services.executor.loop import Executor
+from services.executor.leftovers import Leftovers
+from services.executor.runs import Runs
 from services.executor.writer import AttemptWriter
 from services.projector import rows
 from services.scheduler import loop, rules
@@ -103,9 +104,32 @@ def retries_too_early(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(rules, "_is_due", lambda job, now: due(replace(job, not_before=None), now))
 
 
+def counts_what_was_given_up(patch: pytest.MonkeyPatch) -> None:
+    """An attempt whose executor was stopped is one of the three that a job has."""
+    patch.setattr(rules, "_counts", lambda job, number: True)
+
+
+def never_counts_what_fails(patch: pytest.MonkeyPatch) -> None:
+    """A failure of the job's own doing is taken for its executor's."""
+    counts = rules._counts
+    patch.setattr(rules, "_counts", lambda job, number: number != 1 and counts(job, number))
+
+
+def waits_for_no_successor(patch: pytest.MonkeyPatch) -> None:
+    """An executor that left its attempts has no more time than one that died."""
+    lost = rules._lost
+    patch.setattr(
+        rules,
+        "_lost",
+        lambda job, attempt, sightings, given, now: lost(
+            job, attempt, sightings, replace(given, handover_s=given.lease_s), now
+        ),
+    )
+
+
 def forgets_heartbeats(patch: pytest.MonkeyPatch) -> None:
     """Executors are declared lost however often they are heard."""
-    patch.setattr(Roster, "heard", lambda self, executor: None)
+    patch.setattr(Roster, "heard", lambda self, executor, beat=None: None)
 
 
 def believes_its_sleep(patch: pytest.MonkeyPatch) -> None:
@@ -176,7 +200,7 @@ def ignores_cancels(patch: pytest.MonkeyPatch) -> None:
 
 def lets_lost_attempts_run(patch: pytest.MonkeyPatch) -> None:
     """An executor does not look at what others write about its attempts."""
-    patch.setattr(Executor, "_tell", lambda self, job: None)
+    patch.setattr(Runs, "tell", lambda self, job: None)
 
 
 def succeeds_before_it_stores(patch: pytest.MonkeyPatch) -> None:
@@ -198,13 +222,13 @@ def succeeds_before_it_stores(patch: pytest.MonkeyPatch) -> None:
 
 def leaves_orphans(patch: pytest.MonkeyPatch) -> None:
     """Once: what began too late for the look back at the start was run by nobody and reported by nobody."""
-    orphans = Executor._orphans
-    patch.setattr(Executor, "_orphans", lambda self: () if self._swept else orphans(self))
+    orphans = Leftovers._orphans
+    patch.setattr(Leftovers, "_orphans", lambda self, jobs: () if self._swept else orphans(self, jobs))
 
 
 def adopts_by_an_old_reading(patch: pytest.MonkeyPatch) -> None:
     """Once: an adopted attempt's messages were compared with a reading older than its writer's sequence."""
-    patch.setattr(Executor, "_records", lambda self, job: self._events.read_job(job.job_id))
+    patch.setattr(Leftovers, "_records", lambda self, job: self._events.read_job(job.job_id))
 
 
 def counts_twice(patch: pytest.MonkeyPatch) -> None:
@@ -223,6 +247,9 @@ MUTANTS: Final[dict[Callable[[pytest.MonkeyPatch], None], set[str]]] = {
     retries_once_more: {"three attempts"},
     retries_what_is_hopeless: {"retried after a failure"},
     retries_too_early: {"not before its time"},
+    counts_what_was_given_up: {"failed for good", "retry delay"},
+    never_counts_what_fails: {"three attempts"},
+    waits_for_no_successor: {"lost only when silent"},
     forgets_heartbeats: {"lost only when silent"},
     believes_its_sleep: {"lost only when silent"},
     claims_without_a_fence: {"started once", "fenced", "nothing after the end"},
@@ -243,6 +270,8 @@ _BUSY: Final = Shape(jobs=30, running_max=6, slots=3, chaos_s=60)
 AIMED: Final[dict[Callable[[pytest.MonkeyPatch], None], Shape]] = {
     schedules_before_it_sees: replace(_BUSY, fault_every_s=1.0, faults=frozenset({"lag"})),
     lets_lost_attempts_run: replace(_BUSY, fault_every_s=1.0, faults=frozenset({"deaf"})),
+    believes_its_sleep: replace(_BUSY, fault_every_s=1.0, faults=frozenset({"pause", "clock"})),
+    waits_for_no_successor: replace(_BUSY, fault_every_s=1.0, faults=frozenset({"drain", "deaf"})),
     leaves_orphans: replace(
         _BUSY, jobs=12, chaos_s=20, fault_every_s=0.7, faults=frozenset({"crash", "lag"})
     ),

@@ -12,6 +12,7 @@ from events.catalogue import JobRequested
 from events.live import LiveJobs
 from events.log import JobAt, LogError
 from events.recorded import Unreadable
+from services.attendance import Attendance
 from services.environment import Environment
 from services.executor import heartbeat
 from services.executor.loop import Executor
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
 
     from services.executor.settings import Settings
+    from services.presence import Heartbeat
     from tests.simulation.world import World
 
 _EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _LIMIT_S: Final = 75.0
 _SNAPSHOT_EVERY: Final = 20
+DRAIN_S: Final = 10.0
 
 
 class Node:
@@ -143,11 +146,11 @@ class SchedulerNode(Node):
         if jobs.sequence > self.world.snapshot.sequence + _SNAPSHOT_EVERY:
             self.world.snapshot = jobs.state
 
-    def hear(self, executor: str) -> None:
+    def hear(self, beat: Heartbeat) -> None:
         """A heartbeat has arrived at this machine."""
         if self._task is not None and self._roster is not None:
-            self.world.checker.silence.heard(self.name, executor, self.world.loop.time())
-            self.process.call(self._roster.heard, executor)
+            self.world.checker.silence.heard(self.name, beat.executor, self.world.loop.time())
+            self.process.call(self._roster.heard, beat.executor, beat)
 
     def heal(self) -> None:
         """See `Node.heal`; a client that connects anew says so."""
@@ -171,7 +174,10 @@ class _Heart:
     async def publish(self, subject: str, payload: bytes) -> None:
         node = self._node
         if node.name not in node.world.unheard:
-            node.link.send(lambda: node.world.broadcast(node.name))
+            node.link.send(lambda: node.world.broadcast(payload))
+
+    async def flush(self, timeout: int) -> None:
+        """What was published is on its way."""
 
 
 class ExecutorNode(Node):
@@ -183,26 +189,41 @@ class ExecutorNode(Node):
         super().__init__(world, name)
         self.machine = Machine(world.rng, world.faults, world.checker, executor=name)
         self._store = SimStore(world.rng, world.faults, world.checker.files)
+        self._executor: Executor | None = None
+        self._others: Attendance | None = None
 
     async def main(self) -> None:
         """As `services.executor.__main__.serve`."""
         settings = _settings(self.name, self.world.shape.slots)
-        known = LiveJobs(self.world.snapshot)
-        executor = Executor(self.port, self.machine, self._store, settings, clock=self.clock, jobs=known)
-        heart = cast("Client", _Heart(self))
-        beating = asyncio.create_task(
-            heartbeat.beat(
-                heart,
-                executor=self.name,
-                slots=settings.slots,
-                running=lambda: executor.running,
-                left_over=lambda: executor.left_over,
-            )
+        self._others = Attendance(self.world.loop.time)
+        executor = Executor(
+            self.port,
+            self.machine,
+            self._store,
+            settings,
+            clock=self.clock,
+            others=self._others.alive,
+            jobs=LiveJobs(self.world.snapshot),
         )
+        self._executor = executor
+        heart = cast("Client", _Heart(self))
+        beating = asyncio.create_task(heartbeat.beat(heart, executor.told))
         try:
             await executor.run()
         finally:
             beating.cancel()
+            await heartbeat.say_last(heart, executor.told(leaving=True))
+
+    def hear(self, payload: bytes) -> None:
+        """Another's heartbeat has arrived at this machine, or its own."""
+        if self._task is not None and self._others is not None:
+            self.process.call(self._others.heard, payload)
+
+    def drain(self) -> None:
+        """Ask it to end in its own time, as the first SIGTERM does."""
+        if self._task is not None and self._executor is not None:
+            self._stopping = True
+            self.process.call(self._executor.drain)
 
 
 class ProjectorNode(Node):
@@ -244,5 +265,6 @@ def _settings(executor: str, slots: int) -> Settings:
         "PODIUM_EXECUTOR_ID": executor,
         "PODIUM_SLOTS": str(slots),
         "PODIUM_ATTEMPT_LIMIT_S": str(_LIMIT_S),
+        "PODIUM_DRAIN_S": str(DRAIN_S),
     }
     return read(Environment(variables))

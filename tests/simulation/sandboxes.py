@@ -183,7 +183,7 @@ class Machine:
     @property
     def facts(self) -> Facts:
         """See `Runtime.facts`."""
-        return Facts(runtime="simulated", cpus=1.0, memory_bytes=2**30)
+        return Facts(runtime="simulated", cpus=1.0, memory_bytes=2**30, outlives=True)
 
     async def ping(self) -> None:
         """See `Runtime.ping`."""

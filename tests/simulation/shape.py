@@ -12,6 +12,7 @@ Fault: TypeAlias = Literal[
     "crash",  # a process is killed, and started anew later with an empty memory
     "host",  # an executor's machine dies: its sandboxes with it
     "stop",  # a process is told to end, and started anew later
+    "drain",  # an executor is told to end in its own time, and started anew later
     "pause",  # a process does not run for a while
     "cut",  # a process's connection is down, and comes back
     "stall",  # nothing passes a connection for a while; then all of it comes

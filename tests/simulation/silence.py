@@ -20,8 +20,9 @@ class Silence:
     of anybody's death.
     """
 
-    def __init__(self, lease_s: float) -> None:
+    def __init__(self, lease_s: float, handover_s: float) -> None:
         self._lease_s = lease_s
+        self._handover_s = handover_s
         self._listening_since: dict[str, float] = {}
         self._last: dict[tuple[str, str], float] = {}
         self._lapsed_until: dict[tuple[str, str], float] = defaultdict(lambda: -1e9)
@@ -37,11 +38,15 @@ class Silence:
         self._note_lapse((scheduler, executor), now_s)
         self._last[scheduler, executor] = now_s
 
-    def check(self, *, scheduler: str, executor: str, asked_at_s: float) -> None:
-        """See that the executor's lease had run out when, or shortly before, it was declared lost."""
+    def check(self, *, scheduler: str, executor: str, left: bool, asked_at_s: float) -> None:
+        """See that the executor's lease had run out when, or shortly before, it was declared lost.
+
+        The lease of one that `left` is longer; that of one that was not heard to leave is the usual one.
+        """
         pair = (scheduler, executor)
         silent_s = asked_at_s - self._known(pair)
-        lapsed = silent_s >= self._lease_s - UNNOTICED_S or asked_at_s - self._lapsed_until[pair] <= SLACK_S
+        lease_s = self._handover_s if left else self._lease_s
+        lapsed = silent_s >= lease_s - UNNOTICED_S or asked_at_s - self._lapsed_until[pair] <= SLACK_S
         message = f"{scheduler} declared {executor} lost, {silent_s:.1f} s after it was heard"
         check("lost only when silent", lapsed, message)
 

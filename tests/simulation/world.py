@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from events.live import LiveState
+from services.presence import decode
 from services.scheduler.rules import Rules
 from tests.simulation.broker import Broker
 from tests.simulation.chaos import calm, rage
@@ -33,6 +34,7 @@ CALM_S: Final = 900.0
 TOLD_S: Final = 20.0
 """How long an executor that is well may let a sandbox run whose attempt is over in the log."""
 DELAYS_S: Final = (6.0, 12.0)
+HANDOVER_S: Final = 30.0
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +57,7 @@ class World:
         self.rng = random.Random(seed)
         self.loop = VirtualLoop()
         self.loop.set_exception_handler(self._unhandled)
-        self.rules = Rules(running_max=shape.running_max, retry_delays_s=DELAYS_S)
+        self.rules = Rules(running_max=shape.running_max, retry_delays_s=DELAYS_S, handover_s=HANDOVER_S)
         self.checker = Checker(self.rules, self.broken)
         self.broker = Broker(self.loop, self.checker.stored)
         self.faults: set[Fault] = set(shape.faults)
@@ -97,10 +99,13 @@ class World:
             self._violation = violation
             self._broken.set_result(None)
 
-    def broadcast(self, executor: str) -> None:
-        """Send a heartbeat on to every scheduler."""
+    def broadcast(self, payload: bytes) -> None:
+        """Send a heartbeat on to every scheduler and executor."""
+        beat = decode(payload)
         for node in self.schedulers:
-            node.link.send(lambda node=node: node.hear(executor))
+            node.link.send(lambda node=node: node.hear(beat))
+        for node in self.executors:
+            node.link.send(lambda node=node: node.hear(payload))
 
     async def _until_broken(self) -> None:
         story = asyncio.ensure_future(self._story())

@@ -35,7 +35,7 @@ async def choose_kubernetes(settings: Settings, cluster: KubernetesSettings) -> 
         RuntimeChoiceError: there is no cluster to be found, or it does not let this executor in.
     """
     api = Api(_config(), namespace=cluster.namespace)
-    facts = kubernetes_facts(cpus=settings.cpus, memory_bytes=settings.memory_bytes)
+    facts = kubernetes_facts(cpus=settings.cpus, memory_bytes=settings.memory_bytes, image=settings.image)
     runtime = KubernetesRuntime(
         api,
         layout=Layout(

@@ -34,9 +34,21 @@ _PING_S: Final = 2.0
 """Meanwhile the executor reads no news of its log, a cancel for one."""
 
 
-def kubernetes_facts(*, cpus: float, memory_bytes: int) -> Facts:
+SLOTS: Final = 10
+"""Nobody knows what fits into a cluster that may grow: as many as the cap is by default."""
+
+
+def kubernetes_facts(*, cpus: float, memory_bytes: int, image: str | None = None) -> Facts:
     """What a pod gets: all that was asked for, or it does not start."""
-    return Facts(runtime="kubernetes", cpus=cpus, memory_bytes=memory_bytes, notes=NOTES)
+    return Facts(
+        runtime="kubernetes",
+        cpus=cpus,
+        memory_bytes=memory_bytes,
+        slots=SLOTS,
+        outlives=True,
+        notes=NOTES,
+        image=image,
+    )
 
 
 class KubernetesRuntime:

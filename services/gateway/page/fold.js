@@ -77,8 +77,8 @@ const RULES = {
   AttemptSucceeded: ofAttempt("running", succeeded),
   AttemptFailed: ofAttempt("running", (job, { time, reason, message, disk_bytes_peak = null }) =>
     changed(job, { status: "failed", ended_at: time, disk_bytes_peak, error: { reason, message } })),
-  AttemptLost: ofAttempt("running", (job, { time, executor, silent_s }) =>
-    changed(job, { status: "lost", ended_at: time, error: lost(executor, silent_s) })),
+  AttemptLost: ofAttempt("running", (job, { time, ...event }) =>
+    changed(job, { status: "lost", ended_at: time, error: lost(event) })),
 };
 
 function scheduled(job, { attempt, time }) {
@@ -141,8 +141,12 @@ function succeeded(job, record) {
 const quoted = (name) =>
   encodeURIComponent(name).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 
-const lost = (executor, silent_s) =>
-  ({ reason: "executor_lost", message: `Executor ${executor} was silent for ${halfEven(silent_s)} s.` });
+function lost({ executor, silent_s, left = false }) {
+  const so_long = `${halfEven(silent_s)} s.`;
+  return left
+    ? { reason: "executor_left", message: `Executor ${executor} was stopped, and not back for ${so_long}` }
+    : { reason: "executor_lost", message: `Executor ${executor} was silent for ${so_long}` };
+}
 
 /** Rounded as Python does it: a half goes to the even neighbour. */
 function halfEven(value) {

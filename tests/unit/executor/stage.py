@@ -16,6 +16,7 @@ from events.log import JobAt, UnavailableError
 from services.artifacts import ArtifactError
 from services.environment import Environment
 from services.executor.loop import Executor
+from services.executor.machine import this_machine
 from services.executor.process import ProcessRuntime, process_facts
 from services.executor.settings import read
 
@@ -68,6 +69,7 @@ def settings(tmp_path: Path, **changes: object) -> Settings:
         "PODIUM_WORK_DIR": str(tmp_path / "work"),
         "PODIUM_COMPETITIONS_DIR": str(tmp_path / "competitions"),
         "PODIUM_EXECUTOR_ID": "one",
+        "PODIUM_SLOTS": "10",
     }
     return replace(read(Environment(variables)), **changes)
 
@@ -76,7 +78,7 @@ def process_runtime(settings: Settings, command: tuple[str, ...]) -> ProcessRunt
     return ProcessRuntime(
         work_dir=settings.work_dir,
         executor=settings.executor,
-        facts=process_facts(settings.cpus),
+        facts=process_facts(this_machine(), cpus=settings.cpus, memory_bytes=settings.memory_bytes),
         bwrap=BWRAP,
         command=command,
     )

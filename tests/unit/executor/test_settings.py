@@ -30,9 +30,8 @@ async def a_job(**changes: object) -> Job:
     return replace(job, **changes)
 
 
-def test_slots_follow_the_cap_unless_they_are_set() -> None:
-    assert read(Environment({})).slots == 10
-    assert read(Environment({"PODIUM_MAX_RUNNING": "3"})).slots == 3
+def test_slots_are_the_machines_unless_they_are_set() -> None:
+    assert read(Environment({"PODIUM_MAX_RUNNING": "3"})).slots is None
     assert read(Environment({"PODIUM_MAX_RUNNING": "3", "PODIUM_SLOTS": "2"})).slots == 2
 
 

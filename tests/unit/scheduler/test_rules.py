@@ -6,6 +6,7 @@ import random
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from msgspec.structs import replace
 
 from events.catalogue import (
@@ -21,6 +22,7 @@ from events.catalogue import (
     RetryScheduled,
 )
 from events.live import LiveJobs, LiveState
+from services.presence import Heartbeat
 from services.scheduler import rules
 from services.scheduler.rules import Rules, Sightings
 from tests.history import START, job_after, recorded, requested
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from events.catalogue import Priority
+    from events.catalogue import Event, Priority
     from events.job import Job
 
 
@@ -199,6 +201,74 @@ def test_an_executor_never_heard_has_the_lease_from_when_the_scheduler_began_to_
     fresh = Sightings(since=NOW, last={})
     assert decide([job], fresh, RULES, NOW + timedelta(seconds=15)) == []
     assert len(decide([job], fresh, RULES, NOW + timedelta(seconds=16))) == 1
+
+
+def test_one_that_left_its_attempts_has_longer_and_costs_the_job_nothing() -> None:
+    leaving = Heartbeat(executor="host", slots=1, running=1, leaving=True)
+    heard = replace(ALIVE, beats={"host": leaving})
+    job = job_after(scheduled(), started())
+    late = NOW + timedelta(seconds=120)
+    assert decide([job], heard, RULES, late) == []
+    (lost,) = decide([job], heard, RULES, late + timedelta(seconds=1))
+    assert lost == AttemptLost(job_id="j1", attempt=1, executor="host", silent_s=121, left=True)
+    job = job_after(scheduled(), started(), lost)
+    assert job.current.failure.reason == "executor_left"
+    assert decide([job], heard, RULES, NOW) == [RetryScheduled(job_id="j1", attempt=2, not_before=NOW)]
+
+
+def stopped(attempt: int) -> tuple[AttemptScheduled, AttemptStarted, AttemptFailed]:
+    return scheduled(attempt), started(attempt), replace(failed(attempt), reason="executor_stopped")
+
+
+def test_an_attempt_whose_executor_was_stopped_is_tried_again_at_once_and_does_not_count() -> None:
+    job = job_after(*stopped(1))
+    assert decide([job], ALIVE, RULES, NOW) == [RetryScheduled(job_id="j1", attempt=2, not_before=NOW)]
+    again = job_after(*one_failed_attempt(1), *stopped(2), *one_failed_attempt(3))
+    soon = RetryScheduled(job_id="j1", attempt=4, not_before=NOW + timedelta(seconds=120))
+    assert decide([again], ALIVE, RULES, NOW) == [soon]
+    (ended,) = decide([job_after(*one_failed_attempt(1), *stopped(2), *failed_twice(3))], ALIVE, RULES, NOW)
+    assert ended.message == "All 3 attempts failed. The last: It broke."
+
+
+def failed_twice(first: int) -> list[Event]:
+    return [event for attempt in (first, first + 1) for event in one_failed_attempt(attempt)]
+
+
+def test_what_is_stopped_again_and_again_comes_to_an_end() -> None:
+    times = [event for attempt in range(1, 13) for event in stopped(attempt)]
+    assert isinstance(decide([job_after(*times)], ALIVE, RULES, NOW)[0], RetryScheduled)
+    (ended,) = decide([job_after(*times, *stopped(13))], ALIVE, RULES, NOW)
+    assert (ended.reason, ended.message[:8]) == ("executor_stopped", "All 3 at")
+
+
+def beats(*told: Heartbeat, at: datetime = NOW) -> Sightings:
+    names = {beat.executor for beat in told}
+    return Sightings(since=START, last=dict.fromkeys(names, at), beats={beat.executor: beat for beat in told})
+
+
+@pytest.mark.parametrize(
+    ("sightings", "starts"),
+    [
+        (ALIVE, 5),  # nobody says how many slots there are: the cap alone counts
+        (beats(Heartbeat(executor="a", slots=2, running=0), Heartbeat(executor="b", slots=1, running=0)), 3),
+        (beats(Heartbeat(executor="a", slots=20, running=0)), 5),
+        (beats(Heartbeat(executor="a", slots=4, running=1, draining=True)), 1),
+        (beats(Heartbeat(executor="a", slots=2, running=0), at=NOW - timedelta(seconds=16)), 5),
+        (Sightings(since=START, last={"a": NOW, "old": NOW}, beats={"a": None, "old": None}), 5),
+    ],
+)
+def test_no_more_attempts_have_places_than_executors_have_slots(sightings: Sightings, starts: int) -> None:
+    queued = [job_after(job_id=f"q{number}") for number in range(9)]
+    assert len(decide(queued, sightings, Rules(running_max=5), NOW)) == starts
+
+
+def test_what_waits_for_a_slot_is_put_in_order_as_late_as_can_be() -> None:
+    one = beats(Heartbeat(executor="host", slots=1, running=1))
+    running = job_after(scheduled(job_id="r"), started(job_id="r"), job_id="r")
+    low = replace(job_after(job_id="low"), priority="low")
+    assert decide([running, low], one, RULES, NOW) == []
+    high = replace(job_after(job_id="high"), priority="high")
+    assert decide([low, high], one, RULES, NOW) == [scheduled(job_id="high")]
 
 
 def test_the_number_of_retries_is_the_number_of_delays() -> None:

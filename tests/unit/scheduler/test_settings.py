@@ -16,12 +16,13 @@ def test_nothing_set_is_the_rules_as_they_are() -> None:
 def test_the_rules_can_be_set() -> None:
     variables = {
         "PODIUM_MAX_RUNNING": "3",
+        "PODIUM_HANDOVER_S": "30",
         "PODIUM_RETRY_DELAYS_S": "1,2.5,4",
         "PODIUM_RETRY_JITTER": "full",
         "PODIUM_LEASE_S": "9",
     }
     assert read(Environment(variables)).rules == Rules(
-        running_max=3, retry_delays_s=(1, 2.5, 4), retry_jitter="full", lease_s=9
+        running_max=3, retry_delays_s=(1, 2.5, 4), retry_jitter="full", lease_s=9, handover_s=30
     )
 
 

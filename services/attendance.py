@@ -1,14 +1,17 @@
-"""Which executors say that they live, and how busy they are, by the heartbeats that this gateway hears."""
+"""Which executors say that they live, and how busy they are, by the heartbeats that are heard here."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
-import msgspec
 import structlog
+
+from services.presence import HeartbeatError, decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from services.presence import Heartbeat
 
 ALIVE_S: Final = 15.0
 """An executor that has been silent for longer is not counted; they speak every two seconds."""
@@ -18,22 +21,7 @@ _KNOWN_MAX: Final = 1000
 _log = structlog.get_logger(__name__)
 
 
-class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
-    """What an executor says of itself: its name, its places, and how many of them are taken.
-
-    `left_over` sandboxes belong to no attempt that runs, and could not be removed yet.
-    """
-
-    executor: str
-    slots: Annotated[int, msgspec.Meta(ge=0)]
-    running: Annotated[int, msgspec.Meta(ge=0)]
-    left_over: Annotated[int, msgspec.Meta(ge=0)] = 0
-
-
-_decoder = msgspec.json.Decoder(Heartbeat)
-
-
-class Executors:
+class Attendance:
     """The newest heartbeat of each; `clock` gives seconds that never go back."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -43,11 +31,14 @@ class Executors:
     def heard(self, payload: bytes) -> None:
         """Take a heartbeat; one that is none is logged, and so is one executor too many."""
         try:
-            beat = _decoder.decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            beat = decode(payload)
+        except HeartbeatError as error:
             _log.warning("heartbeat_unreadable", error=str(error))
             return
         self._forget_silent()
+        if beat.leaving:
+            self._heard.pop(beat.executor, None)
+            return
         if beat.executor not in self._heard and len(self._heard) >= _KNOWN_MAX:
             _log.warning("executors_too_many", executor=beat.executor)
             return
