@@ -101,8 +101,7 @@ def main(words: Sequence[str] | None = None) -> None:
 def _fail(error: PodiumError) -> None:
     console = Console(stderr=True, highlight=False)
     console.print(f"podium: {error}", style="red", markup=False, soft_wrap=True)
-    if error.hint:
-        console.print(f"  hint: {error.hint}", markup=False, soft_wrap=True)
+    console.print(f"  hint: {error.hint}", markup=False, soft_wrap=True)
     sys.exit(error.exit_code)
 
 

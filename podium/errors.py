@@ -11,19 +11,21 @@ from typing import ClassVar
 
 
 class PodiumError(Exception):
-    """An error that a person can act on; `hint` says how."""
+    """An error that a person can act on; `hint` says how, `usual_hint` where nobody knows better."""
 
     exit_code: ClassVar[int] = 1
+    usual_hint: ClassVar[str] = "`podium doctor` looks for what is wrong, and says how to mend it."
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint = hint or self.usual_hint
 
 
 class UsageError(PodiumError):
     """The arguments do not name something that exists or can be done."""
 
     exit_code = 2
+    usual_hint = "`podium --help` lists the commands, `podium COMMAND --help` says what one takes."
 
 
 class StackError(PodiumError):

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _REFUSED: Final = frozenset({400, 403, 404, 409, 413, 415, 422})
+_HINTS: Final = {
+    403: "Use a key that may: `podium keys create --help` says what each lets its holder do.",
+    404: "`podium jobs` lists the jobs that there are.",
+}
 _NO_KEY: Final = 401
 _TOO_MANY: Final = 429
 _ACCOUNT: Final = re.compile(r"//[^/]*@")
@@ -64,7 +68,7 @@ def refusal(answer: httpx.Response) -> PodiumError:
         hint = "Set PODIUM_API_KEY; `podium keys create`, beside the gateway's NATS, makes a key."
         return UsageError(f"The gateway refused: {words}", hint=hint)
     if answer.status_code in _REFUSED:
-        return UsageError(f"The gateway refused: {words}")
+        return UsageError(f"The gateway refused: {words}", hint=_HINTS.get(answer.status_code, ""))
     if answer.status_code == _TOO_MANY:
         wait = answer.headers.get("Retry-After", "a few")
         return PodiumError("The gateway takes no more requests now.", hint=f"Try again in {wait} seconds.")

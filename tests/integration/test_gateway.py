@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+import pytest_asyncio
 
 from events import catalogue as ev
 from events.contracts import asyncapi
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
 
     from tests.servers import NatsServer
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 CSV = b"id,y\n1,2\n"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(nats_server: NatsServer) -> AsyncIterator[Gateway]:
     async with serving(nats_server) as running:
         yield running
@@ -214,6 +217,13 @@ async def test_the_interface_is_described(gateway: Gateway) -> None:
     assert refused["schema"]["$ref"].endswith("/ProblemDetails")
     assert TITANIC in run["requestBody"]["content"]["application/json"]["schema"]["examples"]
     assert (await gateway.client.get("/health/live")).json() == {"status": "up"}
+
+
+async def test_the_list_of_endpoints_is_that_of_the_interface(gateway: Gateway) -> None:
+    listed = (await gateway.client.get("/")).json()["endpoints"]
+    paths = (await gateway.client.get("/schema")).json()["paths"]
+    described = {f"{method.upper()} {path}" for path, ways in paths.items() for method in ways}
+    assert set(listed) == described | {"GET /schema"}
 
 
 async def test_the_events_are_described(gateway: Gateway) -> None:

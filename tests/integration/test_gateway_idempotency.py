@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 
 from tests.integration.gateway_serving import TITANIC, Gateway, serving
 
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
     from tests.servers import NatsServer
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(nats_server: NatsServer) -> AsyncIterator[Gateway]:
     async with serving(nats_server, attempt_limit_s=600) as running:
         yield running

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 
 from services.gateway.job_id import new_job_id
 from tests.integration.gateway_serving import TITANIC, Gateway, serving
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 
     from tests.servers import NatsServer
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 JSON = {"Content-Type": "application/json"}
 URL = TITANIC["kaggle_url"]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(nats_server: NatsServer) -> AsyncIterator[Gateway]:
     async with serving(nats_server) as running:
         yield running

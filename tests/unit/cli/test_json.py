@@ -145,7 +145,10 @@ def test_what_jobs_took_stands_beside_the_estimate(tmp_path: Path, gateway: str)
 def test_an_error_is_words_all_the_same(tmp_path: Path, gateway: str) -> None:
     ended = podium("status", "nobody", "--json", home=tmp_path, url=gateway)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("podium: The gateway refused: There is no such job.")
+    assert ended.stderr == (
+        "podium: The gateway refused: There is no such job.\n"
+        "  hint: `podium jobs` lists the jobs that there are.\n"
+    )
 
 
 def test_what_is_wanted_is_asked_for(tmp_path: Path, gateway: str) -> None:
@@ -179,5 +182,7 @@ def test_what_needs_no_gateway(tmp_path: Path) -> None:
     assert all(one["measures"].startswith("How ") for one in found)
     ended = podium("bench", "nonsense", home=tmp_path)
     assert (ended.returncode, "gateway" in ended.stderr) == (2, True)
+    ended = podium("bench", "projector", "--json", home=tmp_path)
+    assert ended.stderr.splitlines()[1].startswith("  hint: `podium --help`"), "nobody knew better"
     ended = podium("events", "export", "--json", home=tmp_path)
     assert (ended.returncode, ended.stdout) == (2, "")
