@@ -33,6 +33,7 @@ _COMMANDS: Final = {
     "cancel": "cli.commands.jobs:cancel",
     "events": "cli.commands.events:events",
     "webhooks": "cli.commands.webhooks:webhooks",
+    "archive": "cli.commands.archive:archive",
     "backup": "cli.commands.backup:backup",
     "restore": "cli.commands.backup:restore",
     "keys": "cli.commands.keys:keys",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_PART: Final = re.compile(r"(\d+)([hms]?)")
-_SECONDS: Final = {"h": 3600, "m": 60, "s": 1, "": 1}
+_PART: Final = re.compile(r"(\d+)([dhms]?)")
+_SECONDS: Final = {"d": 86_400, "h": 3600, "m": 60, "s": 1, "": 1}
 
 
 def parse_duration_s(text: str) -> int:
-    """Seconds in words such as ``10m``, ``1h30m``, ``90s``, ``90``.
+    """Seconds in words such as ``10m``, ``1h30m``, ``90s``, ``90``, ``30d``.
 
     Raises:
         ValueError: it is something else, or no time at all.

@@ -77,6 +77,8 @@ def _of_job(event: ev.Event) -> str | None:
             return f"job failed ({event.reason}): {event.message}"
         case ev.JobCancelled():
             return "job cancelled"
+        case ev.JobArchived():
+            return f"events archived: {event.file}"
         case _:
             return None
 

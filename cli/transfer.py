@@ -161,7 +161,8 @@ def _numbered(line: bytes, number: int) -> Stored:
     if message.sequence != number:
         raise UsageError(
             f"Line {number} has sequence {message.sequence}: that is a part of a log.",
-            hint="Only a whole log can be imported; `podium replay --file` shows a part.",
+            hint="Only a whole log can be imported: `podium replay --file` shows a part, and `podium backup`"
+            " moves a log that jobs were archived from.",
         )
     return message
 

@@ -12,20 +12,12 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 import msgspec
 
 from events.progress import Stage, SubmissionOutcome
+from events.state import Artifact, Job, Priority, Source
 from events.upcasting import UPCASTERS, UpcastError, Upcasters, upcast
 
-Source: TypeAlias = Literal["kaggle", "local"]
-Priority: TypeAlias = Literal["low", "normal", "high"]
+__all__ = ["Artifact", "Priority", "Source"]  # words that events and the state of a job share
+
 DiskBound: TypeAlias = Literal["kernel", "measured"]
-
-
-class Artifact(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that an attempt left, as stored: `key` in the object store, its size and its digest."""
-
-    name: str
-    key: str
-    bytes: int
-    sha256: str
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=True):
@@ -234,6 +226,19 @@ class JobCancelled(_Event, frozen=True, kw_only=True):
     """The job ended because somebody asked for it.  Written by the scheduler."""
 
 
+class JobArchived(_Event, frozen=True, kw_only=True):
+    """The job's other events were copied to a file, to be taken out of the log.  Written by the archivist.
+
+    `job` is what they fold to, and stands in for them from now on; `file` is the name of the file, `sha256`
+    its digest, `events` how many of the job's events are in it.
+    """
+
+    file: str
+    sha256: str
+    events: int
+    job: Job
+
+
 Event: TypeAlias = (
     JobRequested
     | JobCancelRequested
@@ -253,6 +258,7 @@ Event: TypeAlias = (
     | JobSucceeded
     | JobFailed
     | JobCancelled
+    | JobArchived
 )
 
 EVENT_TYPES: Final[tuple[type[Event], ...]] = get_args(Event)

@@ -27,9 +27,10 @@ _TEXT: Final[Document] = {"type": "string", "minLength": 1}
 
 _DESCRIPTION: Final = (
     "Podium takes the URL of a Kaggle competition and gives back a scored submission.csv. What happens to a "
-    "job is stored, one message an event, in the JetStream stream `JOBS`, and is never changed or taken out: "
-    "read the stream from its first sequence, or go on after the last one that you have seen. This document "
-    "says what Podium sends; other systems only read."
+    "job is stored, one message an event, in the JetStream stream `JOBS`, and is never changed: read the "
+    "stream from its first sequence, or go on after the last one that you have seen. In the place of a job "
+    "that is long over there may be one event, `JobArchived`, with all that its events came to. This "
+    "document says what Podium sends; other systems only read."
 )
 
 

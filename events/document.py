@@ -34,9 +34,10 @@ _EVENTS_PAGE: Final = """\
 
 <!-- Written by `python -m events.document` from events/catalogue.py: change it there. -->
 
-What happened is kept in the JetStream stream `JOBS`, one message an event, and is never changed or taken
-out. Everything else (the table `jobs`, what a page shows, who runs next) is a fold of it, so any system
-may follow the stream and make a picture of its own.
+What happened is kept in the JetStream stream `JOBS`, one message an event, and is never changed. Everything
+else (the table `jobs`, what a page shows, who runs next) is a fold of it, so any system may follow the
+stream and make a picture of its own. Events of a job that is long over may be moved to a file
+([archive](operations.md#archive)); `JobArchived` then stands in for them, with all that they came to.
 
 - **Subject**: `jobs.<job_id>.<event type>`. `jobs.<job_id>.>` is one job, `jobs.*.JobSucceeded` one type.
 - **Payload**: one JSON object. `type` says which event it is; every event has `job_id` and `version` as

@@ -55,7 +55,10 @@ def _wall_clock() -> datetime:
 
 
 async def ensure_stream(js: JetStreamContext, *, replicas: int = 1) -> None:
-    """Make the stream of record where there is none; it can then be neither purged nor deleted from."""
+    """Make the stream of record where there is none; no single event can be deleted from it then.
+
+    What `podium archive` has copied to files can be purged.
+    """
     try:
         await js.stream_info(subjects.STREAM)
     except NotFoundError:
@@ -67,7 +70,6 @@ async def ensure_stream(js: JetStreamContext, *, replicas: int = 1) -> None:
                 num_replicas=replicas,
                 discard=DiscardPolicy.NEW,
                 deny_delete=True,
-                deny_purge=True,
             )
         )
 

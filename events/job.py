@@ -7,149 +7,44 @@ fence against a dead executor's late words.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, assert_never
+from typing import TYPE_CHECKING, TypeAlias, assert_never
 
-import msgspec
 from msgspec.structs import replace
 
 from events import catalogue as ev
-from events.catalogue import Artifact, Priority, Source
-from events.progress import Stage, SubmissionOutcome
 from events.recorded import Unreadable
+from events.state import (
+    ENDED,
+    Archive,
+    Attempt,
+    AttemptStatus,
+    Failure,
+    Job,
+    JobStatus,
+    ModelScore,
+    Result,
+    StageState,
+    Submission,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from events.recorded import Recorded
 
-JobStatus: TypeAlias = Literal["queued", "running", "retrying", "success", "failed", "cancelled"]
-AttemptStatus: TypeAlias = Literal["scheduled", "running", "succeeded", "failed", "lost"]
-
-ENDED: Final[frozenset[JobStatus]] = frozenset({"success", "failed", "cancelled"})
-
-
-class StageState(msgspec.Struct, frozen=True, kw_only=True):
-    """One stage of an attempt: how far it is (0..1), its latest message, when it began and ended."""
-
-    stage: Stage
-    fraction: float
-    message: str
-    started_at: datetime
-    completed_at: datetime | None = None
-
-
-class ModelScore(msgspec.Struct, frozen=True, kw_only=True):
-    """A model's score over its out-of-fold predictions, and on each fold alone."""
-
-    model: str
-    metric: str
-    maximize: bool
-    score: float
-    fold_scores: tuple[float, ...]
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What a successful attempt made."""
-
-    task: str
-    metric: str
-    maximize: bool
-    score: float
-    fold_scores: tuple[float, ...]
-    artifacts: tuple[Artifact, ...]
-
-
-class Submission(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the answer at Kaggle; `public_score` is None where Kaggle told none."""
-
-    outcome: SubmissionOutcome
-    public_score: float | None
-    message: str
-
-
-class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an attempt or a job did not get there."""
-
-    reason: str
-    message: str
-    retryable: bool
-
-
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One execution of a job, numbered from 1."""
-
-    number: int
-    status: AttemptStatus
-    scheduled_at: datetime
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    executor: str | None = None
-    runtime: str | None = None
-    budget_s: int | None = None
-    notes: tuple[str, ...] = ()
-    stages: tuple[StageState, ...] = ()
-    models: tuple[ModelScore, ...] = ()
-    llm_calls: int = 0
-    dollars: float = 0.0
-    submission: Submission | None = None
-    disk_bytes_peak: int | None = None
-    result: Result | None = None
-    failure: Failure | None = None
-
-    @property
-    def is_active(self) -> bool:
-        """It holds one of the places under the cap."""
-        return self.status in {"scheduled", "running"}
-
-
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A job as its events left it; `sequence` is that of its last event, counted or not."""
-
-    job_id: str
-    competition: str
-    source: Source
-    kaggle_url: str
-    budget_s: int | None
-    status: JobStatus
-    requested_sequence: int
-    sequence: int
-    created_at: datetime
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    cancel_requested: bool = False
-    not_before: datetime | None = None
-    attempts: tuple[Attempt, ...] = ()
-    failure: Failure | None = None
-    priority: Priority = "normal"
-    submitter: str | None = None
-    time_limit_s: int | None = None
-    tags: tuple[str, ...] = ()
-    owner: str | None = None
-    webhook_url: str | None = None
-    webhook_stages: bool = False
-    submit: bool = False
-    dollars_max: float | None = None
-
-    @property
-    def current(self) -> Attempt | None:
-        """The latest attempt, active or over."""
-        return self.attempts[-1] if self.attempts else None
-
-    @property
-    def dollars(self) -> float:
-        """What calls to a language model have cost in all attempts."""
-        return sum(attempt.dollars for attempt in self.attempts)
-
-    @property
-    def has_ended(self) -> bool:
-        """Nothing more will happen to it."""
-        return self.status in ENDED
-
-    @property
-    def result(self) -> Result | None:
-        """What the successful attempt made, once the job has succeeded."""
-        return self.current.result if self.status == "success" and self.current else None
+__all__ = [  # what a fold is made of and comes to
+    "ENDED",
+    "Attempt",
+    "AttemptStatus",
+    "Failure",
+    "Job",
+    "JobStatus",
+    "ModelScore",
+    "Result",
+    "StageState",
+    "Submission",
+]
 
 
 def fold(records: Iterable[Recorded], job: Job | None = None) -> Job | None:
@@ -162,12 +57,29 @@ def fold(records: Iterable[Recorded], job: Job | None = None) -> Job | None:
 def evolve(job: Job | None, record: Recorded) -> Job | None:
     """The job after one more event; applying an event twice is the same as once."""
     event = record.event
+    if job is not None and record.sequence <= job.sequence:
+        return job
+    if isinstance(event, ev.JobArchived):
+        return _archived(job, event, record)
     if job is None:
         return _requested(event, record) if isinstance(event, ev.JobRequested) else None
-    if record.sequence <= job.sequence:
-        return job
     seen = replace(job, sequence=record.sequence)
     return seen if job.has_ended else _apply(seen, record)
+
+
+def request_of(job: Job) -> ev.JobRequested:
+    """What the job began with: each thing that was asked for is a field of the job by the same name."""
+    asked = ev.JobRequested.__struct_fields__
+    return ev.JobRequested(**{name: getattr(job, name) for name in asked if name != "version"})
+
+
+def _archived(job: Job | None, event: ev.JobArchived, record: Recorded) -> Job | None:
+    """The job as the archive tells it, unless its end was seen: the rest may be gone before a reader came."""
+    known = job if job is not None and job.has_ended else event.job
+    if not known.has_ended or known.job_id != event.job_id:
+        return replace(job, sequence=record.sequence) if job else None
+    archive = Archive(file=event.file, sha256=event.sha256, events=event.events, at=record.time)
+    return replace(known, sequence=record.sequence, archive=archive)
 
 
 def _requested(event: ev.JobRequested, record: Recorded) -> Job:
@@ -196,7 +108,7 @@ def _requested(event: ev.JobRequested, record: Recorded) -> Job:
 def _apply(job: Job, record: Recorded) -> Job:
     event, at = record.event, record.time
     match event:
-        case ev.JobRequested() | Unreadable():
+        case ev.JobRequested() | ev.JobArchived() | Unreadable():
             return job
         case ev.JobCancelRequested():
             return replace(job, cancel_requested=True)

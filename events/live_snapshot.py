@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from events import catalogue, job, live, progress, recorded, stored, subjects, upcasting
+from events import catalogue, job, live, progress, recorded, state, stored, subjects, upcasting
 from events.live import LiveState
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FOLDED_BY: Final[tuple[ModuleType, ...]] = (
     catalogue,
     job,
+    state,
     live,
     progress,
     recorded,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args, get_
 
 import msgspec
 
-from events.catalogue import EVENT_TYPES, JobRequested
+from events.catalogue import EVENT_TYPES, JobArchived, JobRequested
 from events.job import evolve
 from events.recorded import Recorded
 
@@ -68,7 +68,9 @@ def _every_event(job: Job | None) -> list[Event]:
     if job is None:
         return [_sample(JobRequested, attempt=1)]
     latest = len(job.attempts)
-    return [_sample(kind, attempt=attempt) for kind in EVENT_TYPES for attempt in (latest, latest + 1)]
+    # An archived job is as it was: only where its events are has changed.
+    kinds = [kind for kind in EVENT_TYPES if kind is not JobArchived]
+    return [_sample(kind, attempt=attempt) for kind in kinds for attempt in (latest, latest + 1)]
 
 
 def _sample(kind: type[Event], *, attempt: int) -> Event:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import httpx
 
 _T = TypeVar("_T")
-_REFUSED: Final = frozenset({400, 403, 404, 409, 413, 415, 422})
+_REFUSED: Final = frozenset({400, 403, 404, 409, 410, 413, 415, 422})
 _HINTS: Final = {
     403: "Use a key that may: `podium keys create --help` says what each lets its holder do.",
     404: "`podium jobs` lists the jobs that there are.",

@@ -47,7 +47,7 @@ def backup(*, folder: Path, no_artifacts: bool, as_json: bool, home: Path | None
         async with connected(url) as client:
             return await back_up(client, folder, artifacts=not no_artifacts, now=utc_now(), tell=tell)
 
-    with _told("The backup begins") as tell:
+    with told("The backup begins") as tell:
         made = asyncio.run(copy(tell))
     _show(made, "in the backup", as_json=as_json)
 
@@ -76,7 +76,7 @@ def restore(*, folder: Path, replace: bool, as_json: bool, home: Path | None) ->
         async with connected(url) as client:
             return await put_back(client, folder, replicas=wanted, replace=replace, tell=tell)
 
-    with _told("The restore begins") as tell, _target(home) as url:
+    with told("The restore begins") as tell, _target(home) as url:
         made = asyncio.run(put(url, tell))
     _show(made, "put back; the log folds as it did", as_json=as_json)
 
@@ -93,7 +93,7 @@ def _target(home: Path | None) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _told(first: str) -> Iterator[Callable[[str], None]]:
+def told(first: str) -> Iterator[Callable[[str], None]]:
     """Tells how far it is where the standard error is a screen, and what went wrong everywhere."""
     console = Console(stderr=True, highlight=False)
     try:

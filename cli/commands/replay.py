@@ -17,6 +17,7 @@ from cli.commands.options import home_option, json_option
 from cli.durations import show_duration
 from cli.playback import Playback
 from cli.screen import Screen, print_json
+from events.archives import BrokenArchiveError, check_digest, lines_in
 from events.catalogue import JobRequested
 from events.job import evolve, fold
 from events.lines import NotALineError, read_record
@@ -68,7 +69,7 @@ class _Speed(click.ParamType[float]):
     "--file",
     "exported",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Read an exported log; no stack is needed.",
+    help="Read an exported log, or an archive; no stack is needed.",
 )
 @json_option
 @home_option
@@ -84,16 +85,19 @@ def replay(
     """Show what happened to a job, event by event, and what each changed.
 
     \b
-    JOB is its id, or `last`; a file with one job in it needs none.
+    JOB is its id, or `last`; a file with one job in it needs none, and can be named in its place.
       podium replay last
       podium replay last --speed 10
       podium replay last --until 2026-01-31T12:00:00Z
-      podium replay --file events.ndjson
+      podium replay events.ndjson
+      podium replay 01890a5d-ac96-774b-bcce-b302099a8057 --file 2026-01-01_2026-01-31_0123456789ab.ndjson.zst
     """  # noqa: D301 - \b is how click is told to keep lines
     if speed is not None and (until is not None or as_json):
         raise UsageError(
             "--speed plays a job's whole history, for a person.", hint="Leave out the other one."
         )
+    if exported is None and job and Path(job).is_file():
+        exported, job = Path(job), None
     if exported is not None:
         records = _of_job(_read_file(exported), job, exported)
     elif job is not None:
@@ -126,15 +130,22 @@ async def _read_gateway(job: str, home: Path | None) -> list[Recorded]:
 
 
 def _read_file(path: Path) -> Iterator[Recorded]:
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                yield read_record(line)
-            except NotALineError as error:
-                raise UsageError(
-                    f"Line {number} of {path} is no event: {error}",
-                    hint="`podium events export` writes such files; so does GET /jobs/<id>/log.",
-                ) from error
+    try:
+        check_digest(path)
+        for number, line in enumerate(lines_in(path), start=1):
+            yield _read_line(line, number, path)
+    except BrokenArchiveError as error:
+        raise UsageError(f"{error}.", hint="Take another copy of the file.") from error
+
+
+def _read_line(line: bytes, number: int, path: Path) -> Recorded:
+    try:
+        return read_record(line)
+    except NotALineError as error:
+        raise UsageError(
+            f"Line {number} of {path} is no event: {error}",
+            hint="`podium events export` and `podium archive` write such files; so does GET /jobs/<id>/log.",
+        ) from error
 
 
 def _of_job(records: Iterator[Recorded], job: str | None, path: Path) -> list[Recorded]:
@@ -149,7 +160,9 @@ def _of_job(records: Iterator[Recorded], job: str | None, path: Path) -> list[Re
     if not by_job:
         raise UsageError(f"{path} holds no event of {'a job' if job is None else job}.")
     if len(by_job) > 1:
-        raise UsageError(f"{path} holds {len(by_job)} jobs.", hint="Say which: its id, or `last`.")
+        raise UsageError(
+            f"{path} holds {len(by_job)} jobs.", hint=f"Say which: podium replay JOB --file {path}."
+        )
     return next(iter(by_job.values()))
 
 

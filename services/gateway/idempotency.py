@@ -8,11 +8,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-from events.catalogue import JobRequested
+from events.job import fold, request_of
 from events.log import ConflictError, JobAt, UnavailableError
 from services.gateway.problems import Problem
 
 if TYPE_CHECKING:
+    from events.catalogue import JobRequested
     from events.log import Log
 
 KEY_PATTERN: Final = "^[!-~]{1,255}$"
@@ -30,10 +31,10 @@ async def request_once(log: Log, event: JobRequested) -> bool:
         await log.append(event, expect=JobAt(sequence=0))
     except ConflictError:
         records = await log.read_job(event.job_id)
-        first = next((one.event for one in records if isinstance(one.event, JobRequested)), None)
-        if first is None:
+        job = fold(records)
+        if job is None:
             raise UnavailableError(f"the request of {event.job_id} is stored, but not to be read") from None
-        if first != event:
+        if request_of(job) != event:
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 "idempotency-key-reused",

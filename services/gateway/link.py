@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
 
 from events import subjects
-from events.catalogue import JobRequested, UnreadableEventError, decode
+from events.catalogue import JobArchived, JobRequested, UnreadableEventError, decode
 from events.jetstream import ensure_stream
+from events.job import request_of
 from events.log import UnavailableError
 from services.artifacts import ArtifactStore, ensure_bucket
 from services.broker import connect, insist
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from services.nats_tls import NatsTls
 
 _ANSWER_S: Final = 1.0
+_E = TypeVar("_E", JobRequested, JobArchived)
 
 
 class NatsLink:
@@ -93,9 +95,14 @@ class NatsLink:
         Raises:
             UnavailableError: the server is away or does not answer.
         """
+        event = await self._last(job_id, JobRequested) or await self._last(job_id, JobArchived)
+        return request_of(event.job) if isinstance(event, JobArchived) else event
+
+    async def _last(self, job_id: str, kind: type[_E]) -> _E | None:
+        """The last event of a type of a job; None without, or where it cannot be read."""
         js = self._there()[0].jetstream(timeout=_ANSWER_S)
         try:
-            found = await js.get_last_msg(subjects.STREAM, f"jobs.{job_id}.{JobRequested.__name__}")
+            found = await js.get_last_msg(subjects.STREAM, f"jobs.{job_id}.{kind.__name__}")
         except NotFoundError:
             return None
         except (NatsError, TimeoutError, OSError) as error:
@@ -104,7 +111,7 @@ class NatsLink:
             event = decode(found.data or b"")
         except UnreadableEventError:
             return None
-        return event if isinstance(event, JobRequested) else None
+        return event if isinstance(event, kind) else None
 
     async def follow(self, *, after: int) -> AsyncIterator[Batch]:
         """See `events.log.Log.follow`; begins once the server is there."""

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import structlog
 from litestar.params import PathParameter
 
+from events.catalogue import JobArchived
 from events.job import fold
 from events.log import UnavailableError
 from services.gateway.job_id import parse_job_id
 from services.gateway.jobs_table import TableError
-from services.gateway.problems import Problem, no_such_job
+from services.gateway.problems import Problem, archived, no_such_job
 
 if TYPE_CHECKING:
     from events.job import Job
     from events.log import Log
+    from events.recorded import Recorded
     from services.gateway.jobs_table import JobsTable
     from services.gateway.parts import Parts
 
@@ -65,14 +67,29 @@ async def find_job(job_id: str, parts: Parts) -> Job:
     return job
 
 
+async def history_of(job_id: str, log: Log) -> list[Recorded]:
+    """All events of a job so far, at least one.
+
+    Raises:
+        Problem: 404, there is no such job; 410, its events were archived.
+        UnavailableError: the log did not answer.
+    """
+    records = await log.read_job(job_id)
+    if not records:
+        raise no_such_job(job_id)
+    if isinstance(mark := records[0].event, JobArchived):
+        raise archived(mark)
+    return records
+
+
 async def job_at(job_id: str, sequence: int, log: Log) -> Job:
     """The job as it was after the event with that sequence, or the last one before it, of any job.
 
     Raises:
-        Problem: 404, there was no such job then.
+        Problem: 404, there was no such job then; 410, its events were archived.
         UnavailableError: the log did not answer.
     """
-    records = await log.read_job(job_id)
+    records = await history_of(job_id, log)
     job = fold(record for record in records if record.sequence <= sequence)
     if job is None:
         raise no_such_job(job_id)

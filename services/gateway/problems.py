@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from litestar import Request, Response
 
+    from events.catalogue import JobArchived
+
 _RETRY_AFTER_S: Final = 1
 
 _DETAILS: Final = {
@@ -86,6 +88,16 @@ class Problem(ProblemDetailsException):
 def no_such_job(job_id: str) -> Problem:
     """There never was such a job."""
     return Problem(HTTPStatus.NOT_FOUND, "no-such-job", f"There is no job {job_id}.")
+
+
+def archived(event: JobArchived) -> Problem:
+    """The events of a job are in a file, and no more in the log."""
+    detail = (
+        f"The events of this job were archived: podium replay {event.job_id} --file {event.file}"
+        " shows them, where that file is kept."
+    )
+    extra = {"file": event.file, "sha256": event.sha256, "events": event.events}
+    return Problem(HTTPStatus.GONE, "archived", detail, extra=extra)
 
 
 def read_only() -> Problem:

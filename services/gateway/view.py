@@ -11,6 +11,7 @@ import msgspec
 from events.catalogue import Priority, Source
 from events.job import AttemptStatus, JobStatus, ModelScore, StageState, Submission
 from events.progress import Stage
+from events.state import Archive
 
 if TYPE_CHECKING:
     from events.job import Attempt, Failure, Job
@@ -64,7 +65,10 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     submission to Kaggle follow;
     `stage` is the one it is in.  `score` and `fold_scores` are the competition's `metric` over
     out-of-fold rows, known once the job has succeeded.  `error` says why the job failed, or why it is
-    to be retried at `not_before`.  `sequence` is that of the last event that this view has seen.
+    to be retried at `not_before`.  `archive` says in what file its events are, where the log holds them no
+    more.  `archive` says in
+    what file its events are, where the log holds them no more.  `sequence` is that of the last event that
+    this view has seen.
     """
 
     job_id: str
@@ -101,6 +105,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     artifacts: tuple[ArtifactView, ...]
     error: ErrorView | None
     attempts: tuple[AttemptView, ...]
+    archive: Archive | None
     sequence: int
     status_url: str
     events_url: str
@@ -185,6 +190,7 @@ def view_of(job: Job) -> JobView:
         artifacts=_artifacts(job),
         error=_error_of(job),
         attempts=tuple(_attempt_view(one) for one in job.attempts),
+        archive=job.archive,
         sequence=job.sequence,
         status_url=status_url(job.job_id),
         events_url=events_url(job.job_id),

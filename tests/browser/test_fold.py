@@ -13,7 +13,7 @@ import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from events.catalogue import EVENT_TYPES
+from events.catalogue import EVENT_TYPES, JobArchived
 from events.job import fold
 from events.progress import Stage
 from services.gateway.competition_url import SLUG_CHARS_MAX, UrlError, parse
@@ -94,9 +94,12 @@ def as_numbers(text: str | bytes) -> Any:
 async def test_the_browser_folds_any_history_as_the_server_does(modules: Page) -> None:
     ours = [recorded([requested(JOB), *succeeded()]), recorded([requested(JOB), *failed_once(), *started(2)])]
     every_prefix = [records[:end] for records in ours for end in range(1, len(records) + 1)]
-    all_of_them = [*every_prefix, *drawn(histories(), EXAMPLES)]
+    all_of_them = [*every_prefix, *drawn(histories(archived=False), EXAMPLES)]
     assert {record.event_type for records in all_of_them for record in records} == {
-        kind.__name__ for kind in EVENT_TYPES
+        # What an archived job came to is asked of the gateway.
+        kind.__name__
+        for kind in EVENT_TYPES
+        if kind is not JobArchived
     }
     folded = await modules.evaluate(FOLD, [told(records) for records in all_of_them])
     for records, job in zip(all_of_them, folded, strict=True):

@@ -12,6 +12,8 @@ import pytest
 from playwright.async_api import expect
 
 from events import catalogue as ev
+from events import subjects
+from events.job import fold
 from services.log_line import LogLine
 from services.logstream import LogLines, ensure_log_stream
 from tests.browser import scenes
@@ -156,3 +158,22 @@ async def test_a_job_that_there_never_was(page: Page, address: str, complaints: 
     complaints.expect("status of 404")
     await page.goto(f"{address}/#/jobs/018f3c5e-0000-7000-8000-000000000001")
     await expect(page.get_by_role("heading", name="No such job")).to_be_visible()
+
+
+async def test_an_archived_job_shows_what_its_events_came_to(
+    page: Page, address: str, gateway: Gateway, nats_server: NatsServer
+) -> None:
+    events = scenes.running("titanic")
+    job_id = events[0].job_id
+    await gateway.write(*events, ev.JobCancelled(job_id=job_id))
+    records = await gateway.log.read_job(job_id)
+    job = fold(records)
+    assert job is not None
+    mark = ev.JobArchived(job_id=job_id, file="a.ndjson.zst", sha256="aa", events=len(records), job=job)
+    last = await gateway.write(mark)
+    async with nats_server.connection() as connection:
+        await connection.jsm().purge_stream(subjects.STREAM, seq=last, subject=subjects.of_job(job_id))
+    await page.goto(f"{address}/#/jobs/{job_id}")
+    await expect(page.locator("h1")).to_contain_text("cancelled")
+    await expect(page.get_by_role("progressbar", name="training")).to_have_attribute("aria-valuenow", "52")
+    await expect(page.get_by_text("a.ndjson.zst")).to_be_visible()

@@ -6,6 +6,7 @@ export const EVENT_TYPES = [
   "JobRequested", "JobCancelRequested", "AttemptScheduled", "AttemptStarted", "StageStarted",
   "StageProgressed", "StageCompleted", "ModelEvaluated", "LlmCallCompleted", "SubmissionUploaded", "EgressRefused",
   "AttemptSucceeded", "AttemptFailed", "AttemptLost", "RetryScheduled", "JobSucceeded", "JobFailed", "JobCancelled",
+  "JobArchived",
 ];
 
 export const STAGES = ["analysis", "planning", "codegen", "training"];
@@ -47,6 +48,7 @@ function requested({ type, version, sequence, time, ...asked }) {
     dollars: 0,
     error: null,
     attempts: [],
+    archive: null,
     sequence,
     status_url: `/status/${asked.job_id}`,
     events_url: `/jobs/${asked.job_id}/events`,

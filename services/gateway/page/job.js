@@ -39,8 +39,9 @@ export class JobPage {
 
   /** Asks once whether there is such a job: a stream cannot tell "no such job" from "away". */
   async #open() {
+    let job;
     try {
-      await status(this.#jobId);
+      job = await status(this.#jobId);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (this.#closed) return;
@@ -49,10 +50,22 @@ export class JobPage {
     }
     if (this.#closed) return;
     this.#build();
+    if (job.archive) {
+      this.#showArchived(job);
+      return;
+    }
     this.#clock = setInterval(() => this.#draw(), TICK_MS);
     this.#stream = new Stream(`/jobs/${this.#jobId}/events`, {
       after: 0, onEvent: (record) => this.#see(record), onState: (state) => this.#showLink(this.#isOver ? "over" : state),
     });
+  }
+
+  /** What its events came to: they themselves are in a file. */
+  #showArchived(job) {
+    this.#records = [{ type: "JobArchived", sequence: job.sequence, time: job.archive.at, file: job.archive.file }];
+    this.#views = [job];
+    this.#showLink("over");
+    this.#draw();
   }
 
   #absent(error) {

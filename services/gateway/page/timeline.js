@@ -54,6 +54,7 @@ function told(record) {
     case "LlmCallCompleted": return `${record.model}: ${record.purpose}`;
     case "SubmissionUploaded": return record.message;
     case "EgressRefused": return record.what;
+    case "JobArchived": return record.file;
     case "AttemptSucceeded": return `${score(record.score)} ${record.metric}`;
     case "AttemptFailed": case "JobFailed": return `${words(record.reason)}: ${record.message}`;
     case "AttemptLost": return `attempt ${record.attempt}`;

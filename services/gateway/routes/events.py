@@ -13,12 +13,11 @@ from litestar.params import HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from events.lines import told_line
-from events.recorded import Recorded
 from services.gateway.access import GivenCaller, asks
-from services.gateway.lookup import GivenJobId, checked_id
+from services.gateway.lookup import GivenJobId, checked_id, history_of
 from services.gateway.openapi import FROM_0
-from services.gateway.parts import GivenParts, Parts
-from services.gateway.problems import no_such_job, protected
+from services.gateway.parts import GivenParts
+from services.gateway.problems import protected
 from services.gateway.sse import HEADERS, frames, is_last, up_to_last
 
 
@@ -31,7 +30,7 @@ from services.gateway.sse import HEADERS, frames, is_last, up_to_last
         HTTPStatus.NO_CONTENT: ResponseSpec(
             data_container=None, description="The job has ended and all its events were seen."
         ),
-        **protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+        **protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE),
     },
 )
 async def stream(
@@ -51,7 +50,7 @@ async def stream(
     job_id = checked_id(job_id)
     live = parts.hub.subscribe(job_id, key_id=caller.key_id)
     try:
-        history = await _history(parts, job_id)
+        history = up_to_last(await history_of(job_id, parts.link))
         seen = min(after if last_event_id is None else last_event_id, history[-1].sequence)
     except BaseException:
         parts.hub.release(live)
@@ -67,29 +66,17 @@ async def stream(
     )
 
 
-async def _history(parts: Parts, job_id: str) -> tuple[Recorded, ...]:
-    """The job's events so far, at least one."""
-    return up_to_last(await _records(parts, job_id))
-
-
-async def _records(parts: Parts, job_id: str) -> list[Recorded]:
-    records = await parts.link.read_job(job_id)
-    if not records:
-        raise no_such_job(job_id)
-    return records
-
-
 @get(
     "/jobs/{job_id:str}/log",
     summary="Read a job's log",
     media_type="application/x-ndjson",
     opt=asks("read"),
-    responses=protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE),
 )
 async def history(job_id: GivenJobId, parts: GivenParts) -> Response[bytes]:
     """All events of a job so far, one JSON object a line, those that came too late to count included.
 
     `sequence` is the place in the log, `data` the event; `id`, `time`, `source` and `type` are its headers.
     """
-    records = await _records(parts, checked_id(job_id))
+    records = await history_of(checked_id(job_id), parts.link)
     return Response(b"".join(map(told_line, records)), media_type="application/x-ndjson")

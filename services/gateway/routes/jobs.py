@@ -28,7 +28,7 @@ _SLUG_PATTERN: Final = "^[A-Za-z0-9-]{1,100}$"
     ["/status/{job_id:str}", "/jobs/{job_id:str}"],
     summary="Show a job",
     opt=asks("read"),
-    responses=protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+    responses=protected(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE),
 )
 async def status(
     job_id: GivenJobId,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from hypothesis import strategies as st
 
-from events.catalogue import EVENT_TYPES, Artifact, Event, JobRequested
-from events.job import Job
+from events.catalogue import EVENT_TYPES, Artifact, Event, JobArchived, JobRequested
+from events.job import Job, fold
 from events.recorded import Recorded
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def _values(name: str, kind: Any) -> st.SearchStrategy[Any]:
         return _BY_NAME[name]
     if kind == tuple[Artifact, ...]:
         return st.lists(_instances(Artifact), max_size=3).map(tuple)
+    if kind is Job:
+        return histories(archived=False, longest=4).map(fold)
     if kind in _BY_TYPE:
         return _BY_TYPE[kind]
     if kind == tuple[float, ...]:
@@ -51,9 +53,9 @@ def _instances(of: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     )
 
 
-def events() -> st.SearchStrategy[Event]:
-    """An event of any type."""
-    return st.one_of([_instances(kind) for kind in EVENT_TYPES])
+def events(*, archived: bool = True) -> st.SearchStrategy[Event]:
+    """An event of any type, or of any but the one that holds a whole job."""
+    return st.one_of([_instances(kind) for kind in EVENT_TYPES if archived or kind is not JobArchived])
 
 
 def told(history: Sequence[Event]) -> list[Recorded]:
@@ -70,10 +72,11 @@ def told(history: Sequence[Event]) -> list[Recorded]:
     ]
 
 
-def histories() -> st.SearchStrategy[list[Recorded]]:
+def histories(*, archived: bool = True, longest: int = 40) -> st.SearchStrategy[list[Recorded]]:
     """A request and whatever comes then."""
     request = _instances(JobRequested)
-    return st.tuples(request, st.lists(events(), max_size=40)).map(lambda parts: told([parts[0], *parts[1]]))
+    rest = st.lists(events(archived=archived), max_size=longest)
+    return st.tuples(request, rest).map(lambda parts: told([parts[0], *parts[1]]))
 
 
 def without_nul(job: Job) -> Job:

@@ -19,7 +19,7 @@ def test_the_page_in_docs_is_up_to_date(name: str) -> None:
 
 
 def test_every_event_has_one_writer() -> None:
-    assert {writer_of(kind) for kind in EVENT_TYPES} == {"gateway", "scheduler", "executor"}
+    assert {writer_of(kind) for kind in EVENT_TYPES} == {"gateway", "scheduler", "executor", "archivist"}
 
 
 def test_an_event_without_a_writer_is_refused() -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from events import catalogue as ev
-from events.job import Job, evolve, fold
+from events.job import Job, evolve, fold, request_of
 from tests.history import START, job_after, recorded, requested
 from tests.unit.events.strategies import events, histories, told
+
+if TYPE_CHECKING:
+    from events.recorded import Recorded
 
 
 def scheduled(attempt: int = 1) -> ev.AttemptScheduled:
@@ -147,7 +152,7 @@ def test_what_has_ended_stays_as_it_is(history, more) -> None:
     ended = fold(whole)
     assert ended.has_ended
     later = fold(told([*(record.event for record in whole), *more]))
-    assert replace(later, sequence=0) == replace(ended, sequence=0)
+    assert replace(later, sequence=0, archive=None) == replace(ended, sequence=0, archive=None)
 
 
 @given(histories())
@@ -155,3 +160,36 @@ def test_attempts_are_numbered_without_gaps_and_one_at_most_is_active(history) -
     attempts = fold(history).attempts
     assert [attempt.number for attempt in attempts] == list(range(1, len(attempts) + 1))
     assert not any(attempt.is_active for attempt in attempts[:-1])
+
+
+def archived(history: list[Recorded], *, at: int) -> Recorded:
+    job = fold(history)
+    event = ev.JobArchived(job_id=job.job_id, file="a.ndjson.zst", sha256="aa", events=len(history), job=job)
+    return replace(told([event])[0], sequence=at)
+
+
+@given(histories(archived=False), st.integers(0, 40))
+def test_an_archived_job_is_the_same_to_whoever_saw_all_some_or_none_of_its_events(history, seen) -> None:
+    end = ev.JobCancelled(job_id=history[0].event.job_id)
+    whole = told([*(record.event for record in history), end])
+    mark = archived(whole, at=99)
+    job = fold([*whole, mark])
+    assert fold([mark]) == fold([*whole[:seen], mark]) == job
+    assert replace(job, sequence=len(whole), archive=None) == fold(whole)
+    assert job.archive.file == "a.ndjson.zst"
+    assert evolve(job, mark) == job
+
+
+def test_an_archive_of_what_has_not_ended_or_of_another_job_changes_nothing() -> None:
+    history = recorded([requested("j1"), scheduled()])
+    mark = archived(history, at=9)
+    assert fold([mark]) is None
+    assert fold([*history, mark]) == replace(fold(history), sequence=9)
+    ended = [*history, *recorded([ev.JobCancelled(job_id="j1")], first=3)]
+    other = replace(archived(ended, at=9).event, job_id="j2")
+    assert fold([replace(mark, event=other)]) is None
+
+
+@given(histories(archived=False))
+def test_a_job_tells_what_it_was_asked_for(history) -> None:
+    assert request_of(fold(history)) == history[0].event
