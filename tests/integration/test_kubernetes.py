@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
+from cli.embedded.servers import free_port
 from events.catalogue import (
     AttemptFailed,
     AttemptStarted,
@@ -26,9 +27,12 @@ from events.catalogue import (
 from events.log import JobAt
 from events.memory import MemoryLog
 from events.progress import NONCE_VARIABLE
+from services.environment import Environment
+from services.executor.choice import RuntimeChoiceError, choose
 from services.executor.collection import LOG
 from services.executor.loop import Executor
-from services.executor.runtime import SandboxSpec
+from services.executor.runtime import SandboxError, SandboxSpec
+from services.executor.settings import read
 from services.log_line import LogLine
 from services.running import utc_now
 from tests.unit.executor.stage import MemoryStore, agent, running_here, schedule, settings, until
@@ -341,3 +345,37 @@ async def test_a_cancelled_attempt_and_an_orphan_leave_nothing(tmp_path: Path) -
             events = await until(here.log, "a", AttemptFailed)
             await emptied(here.cluster)
     assert failure(events).reason == "cancelled"
+
+
+async def test_an_executor_finds_its_cluster_or_says_why_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(tmp_path, "") as here:
+        asked = {"PODIUM_RUNTIME": "kubernetes", "PODIUM_EXECUTOR_ID": "one"}
+        cluster = read(Environment(asked)).kubernetes
+        assert cluster is not None
+        told = replace(
+            here.settings, kubernetes=replace(cluster, door_host="127.0.0.1", door_port=free_port())
+        )
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+        with pytest.raises(RuntimeChoiceError, match="no way to a cluster"):
+            await choose(told)
+        for token, refused in ((TOKEN, False), ("another", True)):
+            (tmp_path / "kubeconfig").write_text(json.dumps({
+                "clusters": [{"name": "c", "cluster": {"server": here.url}}],
+                "users": [{"name": "u", "user": {"token": token}}],
+                "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+                "current-context": "x",
+            }))  # fmt: skip
+            if refused:
+                with pytest.raises(RuntimeChoiceError, match=r"does not serve this executor.*Unauthorized"):
+                    await choose(told)
+                continue
+            runtime, closing = await choose(told)
+            assert closing is runtime
+            assert runtime.facts.runtime == "kubernetes"
+            await runtime.ping()
+            here.cluster.faults.answers = [(503, None)]
+            with pytest.raises(SandboxError, match="kubernetes"):
+                await runtime.ping()
+            await closing.close()
