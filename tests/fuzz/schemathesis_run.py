@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.fuzz.world import PEERS
+from tests.fuzz.world import PEERS, WEBHOOK
 
 if TYPE_CHECKING:
     from tests.fuzz.world import World
@@ -35,6 +35,9 @@ values = {done}
 [dictionaries.parts]
 values = ["board.js", "index.html"]
 
+[dictionaries.webhooks]
+values = [{webhook}]
+
 [dictionaries.files]
 values = ["submission.csv"]
 
@@ -53,6 +56,12 @@ include-path = "/jobs/{{job_id}}/files/{{name}}"
 [operations.parameters]
 "path.job_id" = {{ dictionary = "done", probability = 0.8 }}
 "path.name" = {{ dictionary = "files", probability = 0.8 }}
+
+[[operations]]
+include-path = "/jobs/{{job_id}}/webhooks/{{webhook_id}}/redeliver"
+[operations.parameters]
+"path.job_id" = {{ dictionary = "done", probability = 0.8 }}
+"path.webhook_id" = {{ dictionary = "webhooks", probability = 0.8 }}
 
 # To ask for the end of a job is not to delete it: what became of it can be read for ever.
 [[operations]]
@@ -83,6 +92,7 @@ async def fuzz(world: World, folder: Path, *options: str) -> tuple[int, str]:
         CONFIG.format(
             jobs=json.dumps([job for jobs in world.jobs.values() for job in jobs]),
             done=json.dumps([jobs[-1] for jobs in world.jobs.values()]),
+            webhook=json.dumps(WEBHOOK),
             auth=json.dumps(str(auth)),
             peers=json.dumps(PEERS),
         )

@@ -11,6 +11,8 @@ from msgspec.structs import replace
 
 from events import catalogue as ev
 from events.dead_letters import DeadLetters, ensure_dead_letters
+from services.deliveries import DeliveryDue, TryEnded, TryStarted
+from services.delivery_log import DeliveryLog, ensure_delivery_stream
 from services.key_store import KeyStore, ensure_key_bucket
 from services.log_line import LogLine
 from services.logstream import LogLines, ensure_log_stream
@@ -31,6 +33,7 @@ KEYS: Mapping[str, Sequence[Scope]] = {
     "bob": ("submit", "read", "cancel"),
     "ops": ("admin",),
 }
+WEBHOOK = "msg_given_up"
 PEERS = ("ann", "bob")
 """Whose jobs are not there for each other."""
 
@@ -62,7 +65,10 @@ async def world(nats: NatsServer, database_url: str) -> AsyncIterator[World]:
         for name, scopes in KEYS.items():
             key, token = await keys.make(name=name, scopes=scopes, now=utc_now(), expires_at=None)
             owners[name], tokens[name] = key.id, token
+        await ensure_delivery_stream(js)
         jobs = {name: await jobs_of(gateway, LogLines(connection), owners[name]) for name in PEERS}
+        for mine in jobs.values():
+            await delivered_in_vain(DeliveryLog(connection), mine[-1])
         async with asyncio.timeout(10):
             while not await known(gateway, tokens["ops"], last=jobs["bob"][-1]):
                 await asyncio.sleep(0.05)
@@ -92,6 +98,16 @@ async def jobs_of(gateway: Gateway, lines: LogLines, owner: str) -> list[str]:
             line = LogLine(attempt=1, number=number, time=utc_now(), stream="stderr", text="fold")
             await lines.write(job_id, line)
     return [*made, done]
+
+
+async def delivered_in_vain(log: DeliveryLog, job_id: str) -> None:
+    """A webhook of the job that was given up, and can be sent again."""
+    of = {"webhook_id": WEBHOOK, "job_id": job_id, "at": utc_now()}
+    due = DeliveryDue(**of, kind="job.succeeded", owner=None, url="https://receiver.example", body="{}")
+    last = await log.append(due, expect=0)
+    last = await log.append(TryStarted(**of, number=1, until=utc_now()), expect=last)
+    ended = TryEnded(**of, number=1, status=500, error=None, duration_ms=1, state="failed", next_at=None)
+    await log.append(ended, expect=last)
 
 
 def waiting(_: str) -> tuple[ev.Event, ...]:
