@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from events import catalogue as ev
 from services.gateway.hub import ALL
@@ -25,7 +26,7 @@ async def gateway(nats_server: NatsServer) -> AsyncIterator[Gateway]:
 
 
 async def watch(
-    gateway: Gateway, last: int, headers: dict[str, str] | None = None, **query: int
+    gateway: Gateway, last: int, headers: dict[str, str] | None = None, **query: int | str
 ) -> list[int]:
     """The ids that the stream of all jobs gives, up to that of the last event."""
     ids = []
@@ -61,6 +62,26 @@ async def test_all_jobs_are_told_past_a_place_and_then_live(gateway: Gateway) ->
     assert await watching == [first, second, second + 1, second + 2]
     resumed = await watch(gateway, second + 2, headers={"Last-Event-ID": str(first)}, after=0)
     assert resumed == [second, second + 1, second + 2]
+
+
+async def test_only_events_that_are_wanted_are_told(gateway: Gateway) -> None:
+    of = (("a", ()), ("a", ("t",)), ("b", ("t",)))
+    jobs = [replace(requested(), competition=slug, tags=tags) for slug, tags in of]
+    after = await gateway.parts.link.last_sequence()
+    asked = [await gateway.write(job) for job in jobs]
+    ended = [await gateway.write(ev.JobCancelled(job_id=job.job_id)) for job in jobs]
+    await until_seen(gateway, ended[-1])
+    assert await watch(gateway, ended[1], after=after, competition="A") == [*asked[:2], *ended[:2]]
+    assert await watch(gateway, ended[2], after=after, tag="t", type="JobCancelled,JobFailed") == ended[1:]
+    watching = asyncio.create_task(watch(gateway, ended[2] + 3, competition="b", type="JobSucceeded"))
+    async with asyncio.timeout(10):
+        while not gateway.parts.hub._watched.get(ALL):
+            await asyncio.sleep(0.01)
+    await gateway.write(ev.JobSucceeded(job_id=jobs[0].job_id, attempt=1))
+    b = jobs[2].job_id
+    await gateway.write(ev.JobCancelRequested(job_id=b), ev.JobSucceeded(job_id=b, attempt=1))
+    assert await watching == [ended[2] + 3]
+    assert (await gateway.client.get("/events", params={"type": "Nonsense"})).status_code == 400
 
 
 async def test_whoever_missed_too_much_is_told_to_read_the_jobs_anew(

@@ -21,7 +21,7 @@ from services.gateway.problems import FieldError, Problem, protected, read_only,
 from services.gateway.view import TAG_PATTERN, JobPage, JobView, summary_of, view_of
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-_SLUG_PATTERN: Final = "^[A-Za-z0-9-]{1,100}$"
+SLUG_PATTERN: Final = "^[A-Za-z0-9-]{1,100}$"
 
 
 @get(
@@ -59,12 +59,12 @@ async def job_list(
     ] = None,
     status: Annotated[JobStatus | None, QueryParameter(description="Only jobs of this status.")] = None,
     competition: Annotated[
-        str | None, QueryParameter(pattern=_SLUG_PATTERN, description="Only jobs of this competition.")
+        str | None, QueryParameter(pattern=SLUG_PATTERN, description="Only jobs of this competition.")
     ] = None,
     search: Annotated[
         str | None,
         QueryParameter(
-            pattern=_SLUG_PATTERN, description="Only jobs of competitions with this in their name."
+            pattern=SLUG_PATTERN, description="Only jobs of competitions with this in their name."
         ),
     ] = None,
     tag: Annotated[

@@ -80,3 +80,17 @@ async def test_the_oldest_are_forgotten_and_found_again(monkeypatch: pytest.Monk
         True
     ] * 3
     assert log.asked == 3
+
+
+async def test_a_job_fits_what_it_was_asked_for() -> None:
+    log = Log(replace(REQUEST, competition="titanic", tags=("x", "y")))
+    found = Owners(log, Rows())
+
+    async def fits(competition: str | None, tag: str | None, job_id: str = "j") -> bool:
+        return await found.fits(job_id, competition=competition, tag=tag)
+
+    assert [await fits("titanic", "y"), await fits(None, "x"), await fits("titanic", None)] == [True] * 3
+    assert not any(
+        [await fits("other", "y"), await fits("titanic", "z"), await fits("titanic", None, "never")]
+    )
+    assert await fits(None, None, "never"), "nothing is asked for that it lacks"
