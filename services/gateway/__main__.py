@@ -67,7 +67,7 @@ def _behind_proxies(parts: Parts) -> ASGIApp:
 def main() -> None:
     """Run the gateway; the exit code is 0 after a signal, 2 for a bad setting."""
     try:
-        found = settings.read(os.environ)
+        found = settings.read(Environment(os.environ))
     except SettingError as error:
         refuse("gateway", error)
     logs.configure("gateway")

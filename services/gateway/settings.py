@@ -11,11 +11,11 @@ import msgspec
 
 from services import nats_tls
 from services.broker import servers_of
-from services.environment import Environment, SettingError
+from services.environment import SettingError
 from services.nats_tls import NatsTls
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from services.environment import Environment
 
 
 _PORT_MAX: Final = 65535
@@ -63,13 +63,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return not self.keys_required and not _is_loopback(self.host)
 
 
-def read(variables: Mapping[str, str]) -> Settings:
-    """The settings in a set of environment variables.
+def read(env: Environment) -> Settings:
+    """The settings in the environment.
 
     Raises:
         SettingError: one of them is missing or wrong; the message names it and holds no secret.
     """
-    env = Environment(variables)
     redis_url = env.optional("REDIS_URL")
     host = env.text("PODIUM_HOST", "127.0.0.1")
     port = env.integer("PODIUM_PORT", 8080, at_least=1)

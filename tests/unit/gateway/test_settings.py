@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from services.environment import SettingError
-from services.gateway.settings import Settings, read
+from services.environment import Environment, SettingError
+from services.gateway import settings
+from services.gateway.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 NEEDED = {"NATS_URL": "nats://n:4222", "DATABASE_URL": "postgresql://u:secret@p/db"}
+
+
+def read(variables: Mapping[str, str]) -> Settings:
+    return settings.read(Environment(variables))
 
 
 def test_the_defaults() -> None:
