@@ -1,6 +1,6 @@
 # `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types format image lock node simulate fuzz bench bench-agent bench-gateway bench-sse screenshots chaos clean
+.PHONY: help demo up test lint types format image lock node simulate fuzz bench bench-agent bench-gateway bench-sse screenshots chaos cluster-test clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -12,7 +12,7 @@ RIVAL := .podium/rival
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --require-hashes
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.podium-ready ## solve a bundled competition, from nothing to a graded submission
 	@$(BIN)/podium demo
@@ -73,6 +73,9 @@ bench-sse: $(VENV)/.dev-ready ## measure how fast one gateway hands events to 5,
 
 chaos: $(VENV)/.dev-ready ## kill and pause every part at random while jobs run, and judge what is left
 	$(BIN)/python -m tests.chaos
+
+cluster-test: $(VENV)/.dev-ready ## try compose.cluster.yaml: kill, cut off and restart all while jobs run
+	$(BIN)/python -m tests.cluster
 
 STEPS ?= 1000000
 simulate: $(VENV)/.dev-ready ## run the real services on virtual time, with faults: make simulate STEPS=1000000

@@ -47,5 +47,6 @@ class JoinedWrites:
 
     def _flush(self) -> None:
         written, self._written, self._kept_bytes = self._written, [], 0
-        if written:
+        # Whoever should have read it may have hung up in this turn; uvloop takes that for a mistake of ours.
+        if written and not self._transport.is_closing():
             self._transport.write(written[0] if len(written) == 1 else b"".join(written))

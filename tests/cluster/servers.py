@@ -65,6 +65,7 @@ class NatsCluster:
             "--port": str(self._ports[name]),
             "--http_port": str(self._monitors[name]),
             "--cluster": f"nats://127.0.0.1:{self.routes[name]}",
+            "--cluster_advertise": f"{HOST}:{self.routes[name]}",
             "--routes": ",".join(f"tls://{HOST}:{port}" for port in self.routes.values()),
         }
         program = Path(sys.executable).with_name("nats-server")

@@ -54,7 +54,7 @@ def restart(cluster: Composition, service: str) -> Step:
         cluster,
         f"restart {service}",
         service,
-        lambda: run(["docker", "restart", "--time", "20", str(cluster.container(service)["Id"])]),
+        lambda: run(["docker", "restart", str(cluster.container(service)["Id"])]),
     )
 
 

@@ -106,6 +106,21 @@ def test_an_event_is_written_by_its_writer_and_nobody_else() -> None:
     assert writes() == dict(wanted)
 
 
+@pytest.mark.parametrize(("user", "forges"), [("executor", False), ("projector", False), ("gateway", True)])
+def test_who_meets_what_is_hostile_has_no_stream_to_forge_events_by(user: str, *, forges: bool) -> None:
+    """A consumer delivers to any subject: what it delivers must not be of its maker's own making."""
+    may = ACCOUNTS.partition(f"user: {user}\n")[2].partition("subscribe:")[0]
+    consumed = set(re.findall(r'"\$JS\.API\.CONSUMER\.(?:DURABLE\.)?CREATE\.([\w-]+)', may)) - {
+        subjects.STREAM
+    }
+    own = {"webhooks.>": "WEBHOOKS", "logs.*": "LOGS", "dead.>": "DEAD_LETTERS"}
+    written = {own[subject] for subject in re.findall(r'"([^"]+)"', may) if subject in own}
+    kinds = {"KV": "KV", "O": "OBJ"}
+    written |= {f"{kinds[kind]}_{name}" for kind, name in re.findall(r'"\$(KV|O)\.([\w-]+)\.', may)}
+    assert written, "it writes something"
+    assert bool(written & consumed) is forges
+
+
 def test_readers_have_what_they_have_with_one_server() -> None:
     single = (DEPLOY.parent / "nats-accounts.conf").read_text()
     assert ACCOUNTS.partition("  READERS {")[2] == single.partition("  READERS {")[2] != ""

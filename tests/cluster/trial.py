@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 import nats
+from nats.errors import Error as NatsError
 
 from cli.embedded.image import agent_image
 from services import nats_tls
@@ -174,11 +175,17 @@ async def _left(cluster: Composition, clients: Clients) -> tuple[History, tuple[
         cert_file=secrets / "certificates" / "operator.crt",
         key_file=secrets / "certificates" / "operator.key",
     )
+
+    async def on_error(error: Exception) -> None:
+        if not isinstance(error, (NatsError, OSError)):
+            raise error
+
     at = (secrets / "nats_url_operator").read_text().partition(",")[0]
     connection = await nats.connect(
         at.replace("nats-1", cluster.address("nats-1", "backend")),
         tls=own.context(),
         tls_hostname="nats-1",
+        error_cb=on_error,
     )
     try:
         records = await records_in(connection)

@@ -13,6 +13,10 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__({"peername": ("192.0.2.1", 80)})
         self.done: list[bytes | str] = []
+        self.is_gone = False
+
+    def is_closing(self) -> bool:
+        return self.is_gone
 
     def write(self, data: bytes) -> None:  # type: ignore[override]
         self.done.append(data)
@@ -51,6 +55,15 @@ async def test_a_close_follows_what_was_written() -> None:
     joined.close()
     await asyncio.sleep(0)
     assert wire.done == [b"last words", "closed"]
+
+
+async def test_nothing_is_written_to_who_has_hung_up() -> None:
+    wire = Wire()
+    joined = JoinedWrites(wire)
+    joined.write(b"an event")
+    wire.is_gone = True
+    await asyncio.sleep(0)
+    assert wire.done == []
 
 
 async def test_all_else_is_the_transport_s_own() -> None:
