@@ -30,28 +30,34 @@ _WAITED: Final = """
            percentile_cont(0.95) WITHIN GROUP (ORDER BY waited_s) AS p95
     FROM (
         SELECT extract(epoch FROM started_at - created_at)::float8 AS waited_s
-        FROM {jobs} WHERE started_at > $1 - interval '24 hours'
+        FROM {jobs} WHERE started_at > $1 - interval '24 hours' AND {recent}
     ) AS first_starts
 """
 _SPENT: Final = """
-    SELECT coalesce(sum(dollars), 0) AS dollars,
-           coalesce(sum(dollars) FILTER (WHERE began > $1 - interval '24 hours'), 0) AS dollars_last_day
-    FROM (
-        SELECT (held ->> 'dollars')::float8 AS dollars, (held ->> 'started_at')::timestamptz AS began
-        FROM {jobs}, jsonb_array_elements(metadata -> 'attempts') AS held
-    ) AS attempts
+    SELECT coalesce(sum(dollars), 0) AS dollars FROM {jobs} WHERE dollars > 0
 """
+_SPENT_LAST_DAY: Final = """
+    SELECT coalesce(sum((held ->> 'dollars')::float8), 0) AS dollars_last_day
+    FROM {jobs}, jsonb_array_elements(metadata -> 'attempts') AS held
+    WHERE {recent} AND (held ->> 'started_at')::timestamptz > $1 - interval '24 hours'
+"""
+_RECENT: Final = "(completed_at IS NULL OR completed_at > $1 - interval '24 hours')"
+"""Only of such a job can anything have begun in the last day; they are found by an index."""
 _WHOLE: Final = (
-    f"SELECT * FROM ({_LIVE}) AS live, ({_ENDED}) AS ended, ({_WAITED}) AS waited, ({_SPENT}) AS spent"  # noqa: S608
+    f"SELECT * FROM ({_LIVE}) AS live, ({_ENDED}) AS ended, ({_WAITED}) AS waited, ({_SPENT}) AS spent,"  # noqa: S608
+    f" ({_SPENT_LAST_DAY}) AS spent_last_day"
 )
 
 BUSY: Final = _LIVE.format(jobs="jobs")
 """A `Busy`, as one row; $1 is now.  Quick at any number of jobs that have ended."""
 
-ALL: Final = _WHOLE.format(jobs="jobs")
-"""Everything of a `Stats`, as one row and of one moment; $1 is now.  Reads every row."""
+ALL: Final = _WHOLE.format(jobs="jobs", recent=_RECENT)
+"""Everything of a `Stats`, as one row and of one moment; $1 is now.
 
-OF_OWNER: Final = _WHOLE.format(jobs="(SELECT * FROM jobs WHERE owner = $2) AS jobs")
+Reads what has happened in the last day, and of all other jobs what they cost, where they cost anything.
+"""
+
+OF_OWNER: Final = _WHOLE.format(jobs="(SELECT * FROM jobs WHERE owner = $2) AS jobs", recent=_RECENT)
 """The same over the jobs of an owner, $2."""
 
 

@@ -44,6 +44,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     error_message: str | None
     metadata: str
     sequence: int
+    dollars: float
 
 
 def unfoldable(records: Iterable[Recorded], keys: Mapping[str, UUID]) -> list[tuple[int, str]]:
@@ -103,6 +104,7 @@ def row_of(key: UUID, job: Job) -> Row:
         error_message=_storable(failure.message) if failure else None,
         metadata=encode(job),
         sequence=job.sequence,
+        dollars=job.dollars,
     )
 
 

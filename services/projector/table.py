@@ -50,6 +50,7 @@ _TYPES: Final = {
     "attempt": "int",
     "metadata": "jsonb",
     "sequence": "bigint",
+    "dollars": "float8",
 }
 _COLUMNS: Final = Row.__struct_fields__
 _UPSERT: Final = (
