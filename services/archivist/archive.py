@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
+    from events.catalogue import Event
     from events.job import Job
     from events.places import Place
 
@@ -169,19 +170,25 @@ class Archivist:
     async def _ended_before(self, before: datetime) -> list[str]:
         """The jobs of which an event said so that they ended, in the order of these events."""
         found: dict[str, int] = {}
-        for kind in _ENDS:
-            subject = subjects.of_type(kind)
-            async with aclosing(messages(self._connection, subjects.STREAM, subject, after=0)) as ends:
-                caught_up = False
-                while not caught_up:
-                    async with asyncio.timeout(_SILENCE_S):
-                        taken, caught_up = await anext(ends)
-                    for place, message in taken:
-                        if place.stored_at >= before:
-                            caught_up = True
-                            break
-                        found.setdefault(subjects.job_and_type(message.subject)[0], place.sequence)
+        for ends in await asyncio.gather(*(self._ends(kind, before) for kind in _ENDS)):
+            for job_id, sequence in ends:
+                found.setdefault(job_id, sequence)
         return sorted(found, key=found.__getitem__)
+
+    async def _ends(self, kind: type[Event], before: datetime) -> list[tuple[str, int]]:
+        """Job and sequence of each event of a type that was stored before a time."""
+        found: list[tuple[str, int]] = []
+        subject = subjects.of_type(kind)
+        async with aclosing(messages(self._connection, subjects.STREAM, subject, after=0)) as ends:
+            caught_up = False
+            while not caught_up:
+                async with asyncio.timeout(_SILENCE_S):
+                    taken, caught_up = await anext(ends)
+                for place, message in taken:
+                    if place.stored_at >= before:
+                        return found
+                    found.append((subjects.job_and_type(message.subject)[0], place.sequence))
+        return found
 
     async def _webhooks_at(self) -> int | None:
         """Up to where webhooks were made of events; None where no event waits for that."""
