@@ -16,7 +16,7 @@ from services.gateway import statistics
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from services.gateway.statistics import Busy, Stats
+    from services.gateway.statistics import Busy, Room, Stats
 
 _ONE: Final = "SELECT metadata FROM jobs WHERE job_id = $1"
 _PAGE: Final = "SELECT metadata FROM jobs {} ORDER BY created_at DESC, job_id DESC LIMIT $1"
@@ -124,15 +124,15 @@ class JobsTable:
         sequence: int = (await self._fetch(_CHECKPOINT))[0]["sequence"]
         return sequence
 
-    async def stats(self, *, now: datetime, owner: str | None) -> Stats:
-        """All jobs of an owner as a whole; those of everybody where `owner` is None.
+    async def stats(self, *, now: datetime, owner: str | None, room: Room) -> Stats:
+        """All jobs of an owner as a whole; those of everybody where `owner` is None.  `room` is passed on.
 
         Raises:
             TableError: no answer within five seconds.
         """
         query, more = (statistics.ALL, ()) if owner is None else (statistics.OF_OWNER, (owner,))
         rows = await self._fetch(query, now, *more, within_s=_STATISTICS_S)
-        return statistics.stats_of(rows[0], now=now)
+        return statistics.stats_of(rows[0], now=now, room=room)
 
     async def busy(self, *, now: datetime) -> Busy:
         """What waits and runs.

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from asyncpg import Record
+
+    from services.presence import Heartbeat
 
 _LIVE: Final = """
     SELECT count(*) FILTER (WHERE status = 'queued') AS queued,
@@ -85,8 +89,18 @@ class Waited(msgspec.Struct, frozen=True, kw_only=True):
     p95_s: float | None
 
 
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """What executors say that they have: how many are heard, how many of them drain, and their slots."""
+
+    executors: int
+    draining: int
+    slots: int
+    running: int
+    free: int
+
+
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """Jobs as a whole at a time.
+    """Jobs as a whole at a time, and the executors that are there for everybody's.
 
     `queued` jobs wait for a place, `retrying` ones for the time of their next attempt.  `ended` and
     `waited` are of the last 24 hours, `ended_per_hour` is their mean over these, `ended_last_hour` the
@@ -105,6 +119,18 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     waited: Waited
     dollars_last_day: float
     dollars: float
+    room: Room
+
+
+def room_of(beats: Sequence[Heartbeat]) -> Room:
+    """What these executors have together."""
+    return Room(
+        executors=len(beats),
+        draining=sum(beat.draining for beat in beats),
+        slots=sum(beat.slots for beat in beats),
+        running=sum(beat.running for beat in beats),
+        free=sum(beat.free for beat in beats),
+    )
 
 
 def busy_of(row: Record) -> Busy:
@@ -112,7 +138,7 @@ def busy_of(row: Record) -> Busy:
     return Busy(**{name: row[name] for name in Busy.__struct_fields__})
 
 
-def stats_of(row: Record, *, now: datetime) -> Stats:
+def stats_of(row: Record, *, now: datetime, room: Room) -> Stats:
     """The answer that a row of `ALL` holds, which was asked for with the same time."""
     ended = Ended(success=row["success"], failed=row["failed"], cancelled=row["cancelled"])
     return Stats(
@@ -127,4 +153,5 @@ def stats_of(row: Record, *, now: datetime) -> Stats:
         waited=Waited(p50_s=row["p50"], p95_s=row["p95"]),
         dollars_last_day=row["dollars_last_day"],
         dollars=row["dollars"],
+        room=room,
     )

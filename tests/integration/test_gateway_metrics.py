@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from events import catalogue as ev
 from events import subjects
 from services.gateway.jobs_table import JobsTable
-from services.gateway.statistics import ALL, BUSY, Ended, Stats, Waited
+from services.gateway.statistics import ALL, BUSY, Ended, Room, Stats, Waited, room_of
 from services.presence import Heartbeat, encode
 from services.projector.rows import Row, row_of
 from tests.history import job_after
@@ -40,6 +40,13 @@ ROOT = Path(__file__).parents[2]
 DASHBOARD = ROOT / "deploy/grafana/podium.json"
 SERIES = re.compile(r"\b(?:podium|process)_[a-z_]+")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+ROOM = room_of(
+    [
+        Heartbeat(executor="a", slots=4, running=1),
+        Heartbeat(executor="b", slots=2, running=2),
+        Heartbeat(executor="c", slots=8, running=1, draining=True),
+    ]
+)
 
 
 async def scraped(client: httpx.AsyncClient) -> dict[str, list[tuple[dict[str, str], float]]]:
@@ -201,7 +208,7 @@ async def test_statistics_count_what_is_in_the_table(database_url: str) -> None:
     table = JobsTable(database_url)
     await table.open()
     try:
-        found = await table.stats(now=NOW, owner=None)
+        found = await table.stats(now=NOW, owner=None, room=ROOM)
     finally:
         await table.close()
     assert found == Stats(
@@ -216,6 +223,7 @@ async def test_statistics_count_what_is_in_the_table(database_url: str) -> None:
         waited=Waited(p50_s=20, p95_s=pytest.approx(29)),
         dollars_last_day=1.75,
         dollars=7.75,
+        room=Room(executors=3, draining=1, slots=14, running=4, free=3),
     )
 
 
