@@ -17,9 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import kubernetes_validate
 import yaml
 from aiohttp import web
+from jsonschema import ValidationError
+
+from tests.kubernetes_schema import NEWEST, check
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from tests.fakes.kubernetes_node import Node
 
 MANIFESTS = Path(__file__).parents[2] / "deploy" / "kubernetes"
-VERSION = "1.37"
 TOKEN = "the-service-account's"
 Object = dict[str, Any]
 
@@ -122,7 +123,7 @@ class Cluster:
             "spec": copy.deepcopy(template["spec"]),
             "status": {"phase": "Pending"},
         }
-        kubernetes_validate.validate(pod, VERSION, strict=True)
+        check(pod, NEWEST)
         self.put("pods", pod)
         self.node.run(pod)
 
@@ -204,8 +205,8 @@ class Cluster:
         kind = kind_of(request)
         one: Object = json.loads(await request.read())
         try:
-            kubernetes_validate.validate(one, VERSION, strict=True)
-        except kubernetes_validate.ValidationError as error:
+            check(one, NEWEST)
+        except ValidationError as error:
             raise StatusError(422, "Invalid", error.message) from None
         name = one["metadata"]["name"]
         if name in self.objects[kind]:

@@ -29,6 +29,12 @@ _WATCH_S: Final = 240
 _AWAY_MAX_S: Final = 60.0
 _PAUSE_S: Final = 0.5
 _LATER: Final = frozenset({429, 500, 502, 503, 504})
+_TROUBLE: Final = (
+    httpx2.HTTPError,
+    OSError,
+    msgspec.MsgspecError,  # what stands between cut an answer short, or gave one of its own
+    KeyError,  # the client's, of an error without a content type
+)
 
 _log = structlog.get_logger(__name__)
 _Answer = TypeVar("_Answer")
@@ -154,7 +160,7 @@ class Api:
                 Pod, labels=dict(labels), resource_version=version, server_timeout=_WATCH_S
             ):
                 yield change
-        except (httpx2.HTTPError, OSError) as error:
+        except _TROUBLE as error:
             raise _translated("The pods could not be watched", error) from error
 
     async def log(self, pod: str, container: str) -> AsyncGenerator[bytes]:
@@ -172,7 +178,7 @@ class Api:
                 answer.raise_for_status()
                 async for chunk in answer.aiter_bytes():
                     yield chunk
-        except (httpx2.HTTPError, OSError) as error:
+        except _TROUBLE as error:
             raise _translated(f"The log of {pod} could not be read", error) from error
 
     async def _gone(self, what: str, request: Callable[[], Awaitable[None]]) -> None:
@@ -191,7 +197,7 @@ class Api:
         while True:
             try:
                 return await request()
-            except (httpx2.HTTPError, OSError) as error:
+            except _TROUBLE as error:
                 pause_s = _pause_s(error)
                 if pause_s is None or clock() + pause_s > deadline:
                     raise _translated(what, error) from error

@@ -63,20 +63,17 @@ class Guest:
         if self._files is None:
             return None
         try:
-            async with asyncio.timeout(_USED_S):
-                answer, _ = await self._ask({"used": True})
+            answer, _ = await self._ask({"used": True}, within_s=_USED_S)
         except TimeoutError:
-            self._drop_files()
             return None
         return answer.used_bytes
 
     async def read(self, name: str, *, bytes_max: int) -> bytes:
         """See `Sandbox.read`."""
         try:
-            async with asyncio.timeout(_READ_S):
-                answer, data = await self._ask({"read": name, "bytes_max": bytes_max}, bytes_max=bytes_max)
+            question = {"read": name, "bytes_max": bytes_max}
+            answer, data = await self._ask(question, bytes_max=bytes_max, within_s=_READ_S)
         except TimeoutError as error:
-            self._drop_files()
             message = f"{name} could not be read: the porter of {self._name} does not answer."
             raise SandboxError("files_unreachable", message, retryable=True) from error
         if answer.missing:
@@ -96,28 +93,42 @@ class Guest:
             sent, received = self._proxy.sent_bytes, self._proxy.received_bytes
             _log.info("egress_closed", container=self._name, sent_bytes=sent, received_bytes=received)
 
-    async def _ask(self, question: dict[str, object], *, bytes_max: int = 0) -> tuple[_Answer, bytes]:
-        """The answer, by as many connections as it takes.
+    async def _ask(
+        self, question: dict[str, object], *, within_s: float, bytes_max: int = 0
+    ) -> tuple[_Answer, bytes]:
+        """The answer to one question at a time, by as many connections as it takes.
 
         Raises:
-            TimeoutError: the porter stayed away for a minute.
+            TimeoutError: the porter stayed away for a minute, or gave no answer in time.
         """
         async with self._asking:
-            while True:
-                async with asyncio.timeout(_AWAY_MAX_S):
-                    await self._came.wait()
-                assert self._files is not None
-                reader, writer = self._files
-                try:
-                    writer.write(msgspec.json.encode(question) + b"\n")
-                    await writer.drain()
-                    answer = msgspec.json.decode(await reader.readline(), type=_Answer)
-                    fits = answer.bytes <= bytes_max
-                    return answer, await reader.readexactly(answer.bytes) if fits else b""
-                except (OSError, IncompleteReadError, ValueError, msgspec.MsgspecError) as error:
-                    _log.info("porter_connection_ended", container=self._name, error=repr(error))
-                    if self._files == (reader, writer):
-                        self._drop_files()
+            answer = None
+            try:
+                async with asyncio.timeout(within_s):
+                    while answer is None:
+                        async with asyncio.timeout(_AWAY_MAX_S):
+                            await self._came.wait()
+                        answer = await self._answered(question, bytes_max)
+            finally:
+                if answer is None:  # given up: what still comes is no answer to the next question
+                    self._drop_files()
+            return answer
+
+    async def _answered(self, question: dict[str, object], bytes_max: int) -> tuple[_Answer, bytes] | None:
+        """The answer by the connection that there is, None where it broke."""
+        assert self._files is not None
+        reader, writer = self._files
+        try:
+            writer.write(msgspec.json.encode(question) + b"\n")
+            await writer.drain()
+            answer = msgspec.json.decode(await reader.readline(), type=_Answer)
+            fits = answer.bytes <= bytes_max
+            return answer, await reader.readexactly(answer.bytes) if fits else b""
+        except (OSError, IncompleteReadError, ValueError, msgspec.MsgspecError) as error:
+            _log.info("porter_connection_ended", container=self._name, error=repr(error))
+            if self._files == (reader, writer):
+                self._drop_files()
+            return None
 
     def _drop_files(self) -> None:
         if self._files is not None:

@@ -71,6 +71,8 @@ class Pods:
                 _log.info("pods_listed_anew", reason=str(error))
             except TimeoutError:
                 continue
+            except Exception:  # noqa: BLE001 a bug in reading one pod must not leave the executor blind
+                _log.exception("pods_not_followed")
             await asyncio.sleep(_PAUSE_S)
 
     async def _watch(self, version: str) -> None:

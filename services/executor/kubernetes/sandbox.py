@@ -35,6 +35,8 @@ STOP_GRACE_S: Final = 20
 """Longer than the executor waits for the agent: meanwhile the porter can still be asked for files."""
 _AT_ONCE_S: Final = 1
 _LOOK_S: Final = 1.0
+_AWAY_MAX_S: Final = 60.0
+"""How long the log of an agent that has ended may be out of reach; while it runs, as long as it takes."""
 _STAMP_BYTES: Final = 64
 _STOPPED: Final = Ended(exit=Exit(code=-15, out_of_memory=False))
 
@@ -106,31 +108,32 @@ class KubernetesSandbox:
         to which it writes nothing else.  The answer ends alike when the container ends and when the
         connection breaks: only an agent that does not run any more has said everything.
         """
-        place = Place()
+        place, clock = Place(), asyncio.get_running_loop().time
         await self._started()
+        heard_s = clock()
         while True:
             # Asked before reading: what the agent wrote before its end is then all in this reading.
             ended = isinstance(self._standing(), Ended)
             splitter = LineSplitter(LINE_BYTES_MAX + _STAMP_BYTES)
             try:
                 async for entries in self._entries(splitter):
-                    for entry in entries:
-                        for line in self._refused():
-                            yield "egress", line
-                        if (text := place.text_of(entry)) is not None:
-                            yield ("stdout" if text.startswith(b"{") else "stderr"), text[:LINE_BYTES_MAX]
+                    heard_s = clock()
+                    for channel, line in self._heard(entries, place):
+                        yield channel, line
             except SandboxError as error:
                 if ended and self._stopping:
                     break  # it went away with its pod, as it was told to
                 _log.warning("pod_log_interrupted", reason=str(error))
+                if ended and clock() - heard_s > _AWAY_MAX_S:
+                    raise
                 ended = False
             if ended:
                 break
             place.resume()
             # What the watch says of the end may come a moment after the log's.
             await self._pods.news(within_s=_LOOK_S)
-        for line in self._refused():
-            yield "egress", line
+        for channel, line in self._refused():
+            yield channel, line
 
     async def wait(self) -> Exit:
         """See `Sandbox.wait`."""
@@ -250,9 +253,16 @@ class KubernetesSandbox:
             task.cancel()
             await asyncio.wait({task})
 
-    def _refused(self) -> Iterator[bytes]:
+    def _heard(self, entries: list[bytes], place: Place) -> Iterator[tuple[Channel, bytes]]:
+        """The lines of these entries that were not had before, and what was refused until they came."""
+        for entry in entries:
+            yield from self._refused()
+            if (text := place.text_of(entry)) is not None:
+                yield ("stdout" if text.startswith(b"{") else "stderr"), text[:LINE_BYTES_MAX]
+
+    def _refused(self) -> Iterator[tuple[Channel, bytes]]:
         for line in self._guest.told.take() if self._guest is not None else ():
-            yield line.encode()
+            yield "egress", line.encode()
 
 
 def variables_of(job: Job) -> dict[str, str]:
