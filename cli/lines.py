@@ -94,6 +94,8 @@ def result_lines(view: JobView, *, gateway_url: str) -> list[str]:
         lines.append(f"disk {disk}")
     if view.error is not None:
         lines.append(f"error {view.error.reason}: {view.error.message}")
+    if view.archive is not None:
+        lines.append(f"events {view.archive.events:,} in {view.archive.file}")
     return lines + [f"file {gateway_url}{artifact.url}" for artifact in view.artifacts]
 
 

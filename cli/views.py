@@ -115,6 +115,8 @@ def _result(view: JobView, gateway_url: str) -> RenderableType:
         table.add_row("model calls", f"${view.dollars:.2f}")
     if disk := disk_words(view):
         table.add_row("disk", disk)
+    if view.archive is not None:
+        table.add_row("events", f"{view.archive.events:,} in {view.archive.file}")
     for artifact in view.artifacts:
         table.add_row(artifact.name, Text(f"{gateway_url}{artifact.url}", overflow="fold"))
     return table

@@ -7,12 +7,12 @@ same, by the checksum within.
 from __future__ import annotations
 
 import hashlib
-import io
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
 DIGEST_SUFFIX: Final = ".sha256"
 
@@ -53,18 +53,40 @@ def lines_in(path: Path) -> Iterator[bytes]:
     """The lines of a file, plain or compressed, one after the other.
 
     Raises:
-        BrokenArchiveError: what was compressed cannot be had back.
+        BrokenArchiveError: what was compressed was changed or cut off.
     """
     with path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            file.seek(0)
-            yield from file
-            return
-        import zstandard  # noqa: PLC0415 - a plain log is read without
-
+        compressed = file.read(len(_MAGIC)) == _MAGIC
         file.seek(0)
-        with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as plain:
-            try:
-                yield from io.BufferedReader(plain, _READ_BYTES)
-            except zstandard.ZstdError as error:
-                raise BrokenArchiveError(f"{path} is damaged: {error}") from error
+        if compressed:
+            yield from _lines(_decompressed(file, path))
+        else:
+            yield from file
+
+
+def _decompressed(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    """What is in all frames of a file; the library's own reader does not tell the end from a cut."""
+    import zstandard  # noqa: PLC0415 - a plain log is read without
+
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    try:
+        while chunk := file.read(_READ_BYTES):
+            while chunk:
+                if frame.eof:
+                    frame = zstandard.ZstdDecompressor().decompressobj()
+                yield frame.decompress(chunk)
+                chunk = frame.unused_data if frame.eof else b""
+    except zstandard.ZstdError as error:
+        raise BrokenArchiveError(f"{path} is damaged: {error}") from error
+    if not frame.eof:
+        raise BrokenArchiveError(f"{path} was cut off")
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield line + b"\n"
+    if rest:
+        yield rest

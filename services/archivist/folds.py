@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 _SILENCE_S: Final = 30.0
+_QUIET_MAX: Final = 120
+"""Four a second come while there is nothing new."""
 
 
 class Folded(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,14 +77,19 @@ async def fold_log(connection: Client, *, up_to: int, tell: Callable[[int], None
     """
     folder = Folder()
     async with aclosing(messages(connection, subjects.STREAM, subjects.ALL_EVENTS, after=0)) as log:
-        caught_up, at = False, 0
-        # The last sequence may be that of a message that is there no more.
-        while at < up_to and not caught_up:
+        at = quiet = 0
+        # The end of a log is never taken out; how many messages wait, a cluster that has just made the stream
+        # does not know yet.
+        while at < up_to:
             try:
                 async with asyncio.timeout(_SILENCE_S):
-                    taken, caught_up = await anext(log)
-            except TimeoutError as error:
-                raise ArchivistError(f"the log stopped answering at {at:,}") from error
+                    taken, _ = await anext(log)
+            except TimeoutError:
+                taken = []
+                quiet = _QUIET_MAX
+            quiet = 0 if taken else quiet + 1
+            if quiet > _QUIET_MAX:
+                raise ArchivistError(f"the log stopped answering at {at:,}, and should go on to {up_to:,}")
             for place, message in taken:
                 at = place.sequence
                 if at <= up_to:
