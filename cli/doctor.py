@@ -8,6 +8,7 @@ import msgspec
 
 from cli.finding import broken, lacking, ok
 from cli.kept_in import KeptIn, examine_zone
+from services.gateway.statistics import Room
 from services.runc import runc_is_safe
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     `skew_s` is how far this machine's clock is before NATS's, None where no NATS could be asked;
     `webhooks_waiting` how many events the deliverer of webhooks has not read, None where there is none;
+    `room` what executors have, None where no gateway says so;
     `secrets` say of each key whether it is set, or why it cannot be read, and hold no value.
     """
 
@@ -72,6 +74,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     disk_free_bytes: int
     skew_s: float | None
     webhooks_waiting: int | None
+    room: Room | None
     secrets: dict[str, bool | str]
     has_openmp: bool
 
@@ -83,6 +86,7 @@ def examine(facts: Facts) -> tuple[Finding, ...]:
         *(_server(server) for server in facts.servers),
         _clock(facts.skew_s),
         *_webhooks(facts.webhooks_waiting),
+        *_executors(facts.room),
         *_docker(facts.engine, facts.runtime),
         *examine_zone(facts.kept),
         _openmp(has_openmp=facts.has_openmp),
@@ -138,6 +142,17 @@ def _webhooks(waiting: int | None) -> tuple[Finding, ...]:
         return (ok("webhooks", found),)
     meaning = "Receivers are told late, or not at all."
     return (lacking("webhooks", found, meaning, "See whether services.webhooks runs, and what it logs."),)
+
+
+def _executors(room: Room | None) -> tuple[Finding, ...]:
+    if room is None:
+        return ()
+    if not room.executors:
+        meaning = "What is asked for waits: nobody runs it."
+        remedy = "See whether services.executor runs, and what it logs."
+        return (lacking("executors", "none is heard", meaning, remedy),)
+    drain = f", {room.draining} draining" if room.draining else ""
+    return (ok("executors", f"{room.executors} heard{drain}: {room.running} of {room.slots} slots taken"),)
 
 
 def _clock(skew_s: float | None) -> Finding:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from nats.aio.client import Client as NatsClient
 
     from services.environment import Environment
+    from services.gateway.statistics import Room
 
 _ANSWER_S: Final = 5.0
 _LANDLOCK_CREATE_RULESET: Final = 444
@@ -106,19 +107,20 @@ async def redis_server(url: str | None) -> Server:
     return Server(name="Redis", address=_place(url), version=version)
 
 
-async def gateway(url: str | None, api_key: str | None) -> Server:
-    """The gateway at `url`, and whether it lets the holder of this key read."""
+async def gateway(url: str | None, api_key: str | None) -> tuple[Server, Room | None]:
+    """The gateway at `url`, whether it lets the holder of this key read, and the executors that it hears."""
     if url is None:
-        return Server(name="gateway", address=None)
+        return Server(name="gateway", address=None), None
     try:
         async with asyncio.timeout(_ANSWER_S), Client(url, api_key=api_key) as client:
             await client.jobs(limit=1)
+            room = await client.room()
     except PodiumError as error:
-        return Server(name="gateway", address=_place(url), problem=str(error), remedy=error.hint)
+        return Server(name="gateway", address=_place(url), problem=str(error), remedy=error.hint), None
     except TimeoutError as error:
-        return _silent("gateway", url, error)
+        return _silent("gateway", url, error), None
     words = "answers" if api_key is None else "answers, and takes the API key,"
-    return Server(name="gateway", address=_place(url), version=words)
+    return Server(name="gateway", address=_place(url), version=words), room
 
 
 async def docker_engine(host: str | None, image: str) -> Engine | str:

@@ -17,6 +17,7 @@ from podium.errors import PodiumError, StackError, UsageError
 from podium.frames import recorded
 from podium.refusals import misunderstood, refusal, understood, unreachable
 from podium.streams import END, Streams
+from services.gateway.statistics import Room
 from services.gateway.view import JobPage, JobView
 from services.gateway.view_webhooks import Deliveries, DeliveryView, Secret
 from services.log_line import LogLine
@@ -41,6 +42,10 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a job's request."""
 
     job_id: str
+
+
+class _Stats(msgspec.Struct, frozen=True, kw_only=True):
+    room: Room | None = None
 
 
 class Client:
@@ -177,6 +182,10 @@ class Client:
             return [read_record(line) for line in answer.splitlines()]
         except NotALineError as error:
             raise misunderstood(self.url, error) from error
+
+    async def room(self) -> Room | None:
+        """What the executors have that the gateway hears; None where it does not say."""
+        return understood(await self._ask("GET", "/stats"), _Stats, url=self.url).room
 
     async def cancel(self, job_id: str) -> JobView:
         """Ask for a job to end; the job as it is until then."""

@@ -84,7 +84,7 @@ async def _facts(environment: Environment, folder: Path | None) -> Facts:
     gateway_url = environment.optional("PODIUM_URL") or (stack.gateway_url if stack else None)
     nats_url, database_url, redis_url = _addresses(environment, home, named=folder is not None)
     image = environment.text("PODIUM_AGENT_IMAGE", agent_image())
-    (nats, skew_s, webhooks_waiting), postgres, redis, gateway, engine = await asyncio.gather(
+    (nats, skew_s, webhooks_waiting), postgres, redis, (gateway, room), engine = await asyncio.gather(
         probes.nats_server(nats_url),
         probes.postgres_server(database_url),
         probes.redis_server(redis_url),
@@ -102,6 +102,7 @@ async def _facts(environment: Environment, folder: Path | None) -> Facts:
         disk_free_bytes=disk_free_bytes,
         skew_s=skew_s,
         webhooks_waiting=webhooks_waiting,
+        room=room,
         secrets=probes.secrets_given(environment),
         has_openmp=probes.has_openmp(),
     )

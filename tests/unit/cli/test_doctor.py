@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from cli.doctor import Engine, Facts, Server, examine, is_sound
 from cli.embedded.servers import free_port
 from cli.kept_in import KeptIn
+from services.gateway.statistics import Room
 from tests.unit.cli.command import podium
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ GOOD = Facts(
     disk_free_bytes=50 * 2**30,
     skew_s=-0.01,
     webhooks_waiting=0,
+    room=Room(executors=2, draining=1, slots=8, running=3, free=1),
     secrets=dict.fromkeys(("KAGGLE_USERNAME", "KAGGLE_KEY", "ANTHROPIC_API_KEY"), True),
     has_openmp=True,
 )
@@ -73,6 +75,8 @@ def test_a_machine_that_has_all_is_well() -> None:
         ({"skew_s": 2.5}, {"clock": "lacking"}),
         ({"webhooks_waiting": 101}, {"webhooks": "lacking"}),
         ({"webhooks_waiting": None}, {}),
+        ({"room": replace(GOOD.room, executors=0)}, {"executors": "lacking"}),
+        ({"room": None}, {}),
         ({"skew_s": -2.5}, {"clock": "lacking"}),
         ({"skew_s": None}, {"clock": "lacking"}),
         ({"engine": "no socket was found"}, {"Docker": "lacking"}),

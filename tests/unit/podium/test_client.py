@@ -14,6 +14,7 @@ from podium.errors import PodiumError, StackError, UsageError
 from services.gateway.log_frames import END, place_of
 from services.gateway.log_frames import frame as log_frame
 from services.gateway.sse import PING, frame
+from services.gateway.statistics import Room
 from services.gateway.view import ArtifactView, JobView, view_of
 from services.log_line import LogLine
 from tests.unit.cli.history import BEGAN_AT, HISTORY, JOB
@@ -201,3 +202,11 @@ async def test_a_status_that_lags_is_waited_for():
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=next(answers)))
     async with Client("http://test", transport=transport) as client:
         assert (await client.ended(JOB)).status == "success"
+
+
+@pytest.mark.parametrize("room", [Room(executors=2, draining=0, slots=8, running=3, free=5), None])
+async def test_a_gateway_of_another_version_may_not_say_what_executors_have(room: Room | None) -> None:
+    answer = {"queued": 1, "future": [1], **({} if room is None else {"room": msgspec.to_builtins(room)})}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=msgspec.json.encode(answer)))
+    async with Client("http://test", transport=transport) as client:
+        assert await client.room() == room
