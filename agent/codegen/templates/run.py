@@ -14,7 +14,7 @@ from agent.codegen.templates.choices import Choices
 from agent.codegen.templates.clock import STARTED
 from agent.codegen.templates.config import Config
 from agent.codegen.templates.decisions import Raw
-from agent.codegen.templates.first_look import first_look
+from agent.codegen.templates.first_look import first_look, hastened, timely
 from agent.codegen.templates.pace import Pace
 from agent.codegen.templates.pool import STOPPABLE, Pool
 from agent.codegen.templates.tables import load, submission_order
@@ -104,9 +104,11 @@ def learn(problem: Problem, answer: Answer, config: Config, choices: Choices, pa
     A quick look goes first: whatever happens to the rest, there is an answer.
     """
     look = first_look(problem, config, choices, pace)
+    problem, look = timely(problem, look, config, choices, pace)
     looked = replace(answer, rows=answer.rows[look.held], fold=look.raws[0].fold)
     for of in ("quick", ""):
         looked.write(of, look.raws, config, choices)
+    config = hastened(config, choices, look, problem.fold, pace)
     fits = len(config.targets) * (int(problem.fold.max()) + 1)
     # Boosted trees share the time out among themselves: only they can make do with less of it.
     pace.fits = fits * sum(name in STOPPABLE for name in choices.members)
