@@ -8,7 +8,7 @@ import msgspec
 
 from cli.finding import broken, lacking, ok
 from cli.kept_in import KeptIn, examine_zone
-from services.gateway.statistics import Room
+from services.gateway.view_room import Room
 from services.runc import runc_is_safe
 
 if TYPE_CHECKING:

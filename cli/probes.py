@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from nats.aio.client import Client as NatsClient
 
     from services.environment import Environment
-    from services.gateway.statistics import Room
+    from services.gateway.view_room import Room
 
 _ANSWER_S: Final = 5.0
 _LANDLOCK_CREATE_RULESET: Final = 444

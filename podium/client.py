@@ -17,8 +17,8 @@ from podium.errors import PodiumError, StackError, UsageError
 from podium.frames import recorded
 from podium.refusals import misunderstood, refusal, understood, unreachable
 from podium.streams import END, Streams
-from services.gateway.statistics import Room
 from services.gateway.view import JobPage, JobView
+from services.gateway.view_room import Room
 from services.gateway.view_webhooks import Deliveries, DeliveryView, Secret
 from services.log_line import LogLine
 

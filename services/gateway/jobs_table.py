@@ -16,7 +16,8 @@ from services.gateway import statistics
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from services.gateway.statistics import Busy, Room, Stats
+    from services.gateway.statistics import Busy, Stats
+    from services.gateway.view_room import Room
 
 _ONE: Final = "SELECT metadata FROM jobs WHERE job_id = $1"
 _PAGE: Final = "SELECT metadata FROM jobs {} ORDER BY created_at DESC, job_id DESC LIMIT $1"

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from services.gateway.view_room import Room
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from asyncpg import Record
-
-    from services.presence import Heartbeat
 
 _LIVE: Final = """
     SELECT count(*) FILTER (WHERE status = 'queued') AS queued,
@@ -89,16 +87,6 @@ class Waited(msgspec.Struct, frozen=True, kw_only=True):
     p95_s: float | None
 
 
-class Room(msgspec.Struct, frozen=True, kw_only=True):
-    """What executors say that they have: how many are heard, how many of them drain, and their slots."""
-
-    executors: int
-    draining: int
-    slots: int
-    running: int
-    free: int
-
-
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """Jobs as a whole at a time, and the executors that are there for everybody's.
 
@@ -120,17 +108,6 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     dollars_last_day: float
     dollars: float
     room: Room
-
-
-def room_of(beats: Sequence[Heartbeat]) -> Room:
-    """What these executors have together."""
-    return Room(
-        executors=len(beats),
-        draining=sum(beat.draining for beat in beats),
-        slots=sum(beat.slots for beat in beats),
-        running=sum(beat.running for beat in beats),
-        free=sum(beat.free for beat in beats),
-    )
 
 
 def busy_of(row: Record) -> Busy:

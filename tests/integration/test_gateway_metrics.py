@@ -17,7 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from events import catalogue as ev
 from events import subjects
 from services.gateway.jobs_table import JobsTable
-from services.gateway.statistics import ALL, BUSY, Ended, Room, Stats, Waited, room_of
+from services.gateway.statistics import ALL, BUSY, Ended, Stats, Waited
+from services.gateway.view_room import Room, room_of
 from services.presence import Heartbeat, encode
 from services.projector.rows import Row, row_of
 from tests.history import job_after

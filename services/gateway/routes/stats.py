@@ -9,7 +9,8 @@ from services.gateway.access import GivenCaller, asks
 from services.gateway.jobs_table import TableError
 from services.gateway.parts import GivenParts
 from services.gateway.problems import protected, unavailable
-from services.gateway.statistics import Stats, room_of
+from services.gateway.statistics import Stats
+from services.gateway.view_room import room_of
 from services.running import utc_now
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from cli.doctor import Engine, Facts, Server, examine, is_sound
 from cli.embedded.servers import free_port
 from cli.kept_in import KeptIn
-from services.gateway.statistics import Room
+from services.gateway.view_room import Room
 from tests.unit.cli.command import podium
 
 if TYPE_CHECKING:

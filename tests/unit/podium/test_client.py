@@ -14,8 +14,8 @@ from podium.errors import PodiumError, StackError, UsageError
 from services.gateway.log_frames import END, place_of
 from services.gateway.log_frames import frame as log_frame
 from services.gateway.sse import PING, frame
-from services.gateway.statistics import Room
 from services.gateway.view import ArtifactView, JobView, view_of
+from services.gateway.view_room import Room
 from services.log_line import LogLine
 from tests.unit.cli.history import BEGAN_AT, HISTORY, JOB
 
