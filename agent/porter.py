@@ -45,6 +45,8 @@ _QUIET_S: Final = 60.0
 """An executor that asks nothing for so long may be gone without a word: its successor is looked for."""
 _CHUNK_BYTES: Final = 65_536
 _BLOCK_BYTES: Final = 512
+_SETTLED_S: Final = 10.0
+"""Some networks take a moment from a pod's start until they enforce what its policies say."""
 
 
 class Porter:
@@ -56,6 +58,12 @@ class Porter:
         self._keys = dict(keys)
         self._keys_lock = threading.Lock()
         self._output = output
+        self._network_open = False
+
+    def watch_network(self, api: tuple[str, int]) -> None:
+        """Find out whether anything keeps this pod from where it has no business: the cluster's API, say."""
+        time.sleep(_SETTLED_S)
+        self._network_open = reachable(api)
 
     def serve(self, listening: socket.socket) -> None:
         """Take in the agent's connections, for ever."""
@@ -70,7 +78,7 @@ class Porter:
                 there.settimeout(_QUIET_S)
                 with there.makefile("rb") as questions:
                     for question in questions:
-                        answer(json.loads(question), self._output, there)
+                        answer(json.loads(question), self._output, there, network_open=self._network_open)
             time.sleep(_PAUSE_S)
 
     def _take(self, client: socket.socket) -> None:
@@ -105,14 +113,25 @@ class Porter:
             time.sleep(_PAUSE_S)
 
 
-def answer(question: dict[str, object], output: Path, there: socket.socket) -> None:
+def reachable(address: tuple[str, int]) -> bool:
+    """Somebody takes a connection there."""
+    try:
+        socket.create_connection(address, timeout=_CONNECT_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def answer(
+    question: dict[str, object], output: Path, there: socket.socket, *, network_open: bool = False
+) -> None:
     """Send what was asked for: ``{"used": true}``, or ``{"read": name, "bytes_max": n}``.
 
-    Each answer is a line of JSON: ``{"used_bytes": n}``, ``{"missing": true}``, ``{"refused": why}``, or
-    ``{"bytes": n}`` with so many bytes behind it.
+    Each answer is a line of JSON: ``{"used_bytes": n, "network_open": bool}``, ``{"missing": true}``,
+    ``{"refused": why}``, or ``{"bytes": n}`` with so many bytes behind it.
     """
     if "used" in question:
-        _say(there, {"used_bytes": used_bytes(output)})
+        _say(there, {"used_bytes": used_bytes(output), "network_open": network_open})
         return
     try:
         file = _opened(output, str(question["read"]))
@@ -160,6 +179,9 @@ def main() -> None:
         listening.bind(path)
         listening.listen()
         threading.Thread(target=porter.serve, args=(listening,), daemon=True).start()
+    if "KUBERNETES_SERVICE_HOST" in os.environ:
+        api = os.environ["KUBERNETES_SERVICE_HOST"], int(os.environ["KUBERNETES_SERVICE_PORT"])
+        threading.Thread(target=porter.watch_network, args=(api,), daemon=True).start()
     porter.hand_out()
 
 

@@ -9,6 +9,7 @@ local processes.  Source: https://kubernetes.io/docs/reference/using-api/api-con
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import json
 import uuid
@@ -294,7 +295,8 @@ class Cluster:
         assert task is not None
         self._streams.add(task)
         try:
-            yield
+            with contextlib.suppress(ConnectionError):  # who reads has gone
+                yield
         finally:
             self._streams.discard(task)
 

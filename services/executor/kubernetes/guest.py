@@ -29,6 +29,7 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
     """See `agent.porter.answer`."""
 
     used_bytes: int | None = None
+    network_open: bool = False
     missing: bool = False
     refused: str | None = None
     bytes: int = 0
@@ -44,6 +45,7 @@ class Guest:
         self._files: tuple[StreamReader, StreamWriter] | None = None
         self._came = asyncio.Event()
         self._asking = asyncio.Lock()
+        self._network_open = False
 
     def take_way_out(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Serve a connection of the agent's."""
@@ -66,6 +68,10 @@ class Guest:
             answer, _ = await self._ask({"used": True}, within_s=_USED_S)
         except TimeoutError:
             return None
+        if answer.network_open and not self._network_open:
+            self._network_open = True
+            why = "it reached the cluster's API: nothing here enforces network policies"
+            _log.warning("pod_network_open", container=self._name, why=why)
         return answer.used_bytes
 
     async def read(self, name: str, *, bytes_max: int) -> bytes:

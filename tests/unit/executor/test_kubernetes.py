@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from agent.porter import reachable
 from events.progress import KEPT_BACK
 from services.environment import Environment, SettingError
 from services.executor.choice import RuntimeChoiceError, choose
@@ -202,7 +204,14 @@ def test_a_log_that_is_read_again_goes_on_where_it_broke_off() -> None:
         assert [text for text in read if text is not None] == texts, broken_at
 
 
-async def test_the_door_is_for_those_it_knows(tmp_path: Path) -> None:
+def test_a_porter_finds_out_whether_anything_keeps_its_pod_in() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as api:
+        assert reachable(api.getsockname())
+        address = api.getsockname()
+    assert not reachable(address)
+
+
+async def test_the_door_is_for_those_it_knows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     door, guest = Door(), Guest("g", allowed=None, told=Told(tmp_path / "told", "g"))
     await door.open(0)
     door.let_in(digest_of("right"), guest)
@@ -232,6 +241,11 @@ async def test_the_door_is_for_those_it_knows(tmp_path: Path) -> None:
             assert [await reader.readline() for _ in range(2)][1].startswith(b'{"read":"f"')
             writer.write(b'{"bytes": 3}\nabc')
             assert await asking == b"abc"
+            using = asyncio.create_task(guest.used_bytes())
+            assert json.loads(await reader.readline()) == {"used": True}
+            writer.write(b'{"used_bytes": 5, "network_open": true}\n')
+            assert await using == 5
+            assert "pod_network_open" in capsys.readouterr().out
             asking = asyncio.create_task(guest.read("f", bytes_max=3))
             await reader.readline()
             writer.write(b'{"bytes": 9}\nninebytes')
