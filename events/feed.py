@@ -102,6 +102,8 @@ class _Consumer:
         Raises:
             _GapError: a message was skipped, or not even a heartbeat came for too long.
         """
+        # Whoever has a long history to read leaves nobody else a turn, the one who reads the socket included.
+        await asyncio.sleep(0)
         if not self._arrived:
             self._something.clear()
             with contextlib.suppress(TimeoutError):
@@ -113,6 +115,7 @@ class _Consumer:
         while self._arrived and len(taken) < _BATCH_MAX:
             message = self._arrived.popleft()
             if message.headers and message.headers.get("Status"):
+                self._check_last(message)
                 await self._answer(message)
                 continue
             self._delivered += 1
@@ -126,6 +129,16 @@ class _Consumer:
         self._heard_at = asyncio.get_running_loop().time()
         self._arrived.append(message)
         self._something.set()
+
+    def _check_last(self, status: Msg) -> None:
+        """See that all came that a heartbeat says was sent: nothing may follow that would show a gap.
+
+        Raises:
+            _GapError: the last ones were lost, with the connection that they came by.
+        """
+        sent = (status.headers or {}).get("Nats-Last-Consumer")
+        if sent is not None and int(sent) != self._delivered:
+            raise _GapError(f"of {sent} messages {self._delivered} came")
 
     async def _answer(self, status: Msg) -> None:
         """Let a stalled server go on: flow control asks for a reply once what came before was read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from services.scheduler.rules import Sightings
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from services.presence import Heartbeat
 
 _ASLEEP_S: Final = 5.0
+_GONE: Final = timedelta(days=1)
+"""Who is silent for so long is not remembered: where names are made anew there would be ever more of them."""
 
 
 class Roster:
@@ -44,6 +47,8 @@ class Roster:
         if not 0 <= (now - self._asked).total_seconds() <= _ASLEEP_S:
             self._forget(now)
         self._asked = now
+        for executor in [name for name, at in self._last.items() if now - at > _GONE]:
+            del self._last[executor], self._beats[executor]
         return Sightings(since=self._since, last=dict(self._last), beats=dict(self._beats))
 
     def _forget(self, now: datetime) -> None:

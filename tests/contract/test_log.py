@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from nats.aio.client import Client
 
 from events.catalogue import AttemptScheduled, JobCancelRequested, JobRequested
 from events.jetstream import JetStreamLog, ensure_stream
@@ -16,7 +17,7 @@ from events.memory import MemoryLog
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from events.log import Log
+    from events.log import Expectation, Log
     from events.recorded import Recorded
 
 
@@ -79,6 +80,15 @@ async def test_who_has_not_seen_the_whole_log_is_refused(log: Log) -> None:
     with pytest.raises(ConflictError):
         await log.append(AttemptScheduled(job_id=b, attempt=1), expect=LogAt(sequence=won))
     assert await log.append(AttemptScheduled(job_id=b, attempt=1), expect=LogAt(sequence=last)) == last + 1
+
+
+@pytest.mark.parametrize("expect", [JobAt(sequence=7), LogAt(sequence=7)])
+def test_the_broker_is_never_asked_about_all_jobs(expect: Expectation) -> None:
+    """It looks through all that a wildcard in a subject's middle may mean: every job that there ever was."""
+    event = AttemptScheduled(job_id="j", attempt=1)
+    headers = JetStreamLog(Client(), source="test")._headers(event, "id", expect)
+    assert "7" in headers.values()
+    assert not [value for value in headers.values() if "*" in value]
 
 
 async def test_one_of_many_racing_writers_wins(log: Log) -> None:

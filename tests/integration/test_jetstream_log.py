@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -20,10 +20,11 @@ from services.gateway.cancel import request_cancel
 from tests.servers import NatsServer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from nats.aio.client import Client
+    from nats.aio.msg import Msg
 
     from events.recorded import Recorded
 
@@ -110,11 +111,9 @@ async def test_what_was_acknowledged_survives_a_kill_and_still_fences(server, lo
         assert await log.append(cancel, expect=JobAt(sequence=sequence)) == sequence + 1
 
 
-async def test_nothing_can_be_taken_out_of_the_log(connection, log) -> None:
+async def test_no_single_event_can_be_taken_out_of_the_log(connection, log) -> None:
     await append_many(log, 1)
     js = connection.jetstream()
-    with pytest.raises(APIError, match="purge"):
-        await js.purge_stream(subjects.STREAM)
     with pytest.raises(APIError, match="delete"):
         await js.delete_msg(subjects.STREAM, 1)
     assert (await js.stream_info(subjects.STREAM)).state.messages == 1
@@ -221,3 +220,34 @@ async def test_the_same_id_with_its_first_expectation_is_refused_by_the_server(c
         await js.publish(subjects.of_event(event), catalogue.encode(event), headers=dict(headers))
     assert refused.value.err_code == 10071
     assert len(await log.read_job(event.job_id)) == 1
+
+
+class LossyClient:
+    """A connection by which the first message with `lost` in it does not come."""
+
+    def __init__(self, connection: Client, lost: bytes) -> None:
+        self._connection = connection
+        self._lost: bytes | None = lost
+
+    async def subscribe(self, subject: str, cb: Callable[[Msg], Awaitable[None]], **options: Any) -> object:
+        async def pass_on(message: Msg) -> None:
+            if self._lost is not None and self._lost in message.data:
+                self._lost = None
+                return
+            await cb(message)
+
+        return await self._connection.subscribe(subject, cb=pass_on, **options)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._connection, name)
+
+
+async def test_a_follower_misses_the_last_message_of_a_quiet_log_and_gets_it_all_the_same(
+    connection, log
+) -> None:
+    jobs = await append_many(log, 3)
+    log._connection = LossyClient(connection, lost=jobs[-1].encode())
+    seen: list[Recorded] = []
+    async with asyncio.timeout(20):
+        await take(log, 3, seen)
+    assert [record.event.job_id for record in seen] == jobs

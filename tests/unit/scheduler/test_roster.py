@@ -64,3 +64,12 @@ async def test_an_outage_says_nothing_about_executors(roster: Roster, clock: Clo
     clock.move(4)
     await roster.listen_afresh()
     assert silence_s(roster, clock) == 0
+
+
+def test_who_has_been_gone_for_a_day_is_forgotten_and_still_silent(roster: Roster, clock: Clock) -> None:
+    roster.heard("e")
+    for _ in range(24 * 3600 // 4 + 1):
+        clock.move(4)
+        found = roster.sightings()
+    assert found.last == {} == dict(found.beats)
+    assert silence_s(roster, clock) > 24 * 3600
