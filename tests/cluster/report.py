@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def report(plan: Plan, outcome: Outcome, wrong: Sequence[str]) -> str:
 def table(outcome: Outcome) -> list[str]:
     """A row for each step: seconds without service of each kind, and until the part was well again."""
     kinds = list(outcome.samples)
-    found = {kind: _by_step(outages(samples), outcome.steps) for kind, samples in outcome.samples.items()}
+    found = {kind: by_step(outages(samples), outcome.steps) for kind, samples in outcome.samples.items()}
     rows = [f"| step | {' | '.join(kinds)} | well again after |", f"| --- |{' ---: |' * (len(kinds) + 1)}"]
     for number, step in enumerate(outcome.steps):
         cells = " | ".join(_seconds(found[kind][number]) for kind in kinds)
@@ -58,13 +59,14 @@ def table(outcome: Outcome) -> list[str]:
     return [*rows, f"| **all** | {worst} | |"]
 
 
-def _by_step(found: Sequence[Outage], steps: Sequence[Step]) -> defaultdict[int, list[Outage]]:
-    """Each outage with the step that it began in, or else began after."""
-    by_step: defaultdict[int, list[Outage]] = defaultdict(list)
+def by_step(found: Sequence[Outage], steps: Sequence[Step]) -> defaultdict[int, list[Outage]]:
+    """Each outage with the step that had most of it: its first probe may be older than what it met."""
+    grouped: defaultdict[int, list[Outage]] = defaultdict(list)
     for outage in found:
-        begun = [number for number, step in enumerate(steps) if step.from_s <= outage.from_s]
-        by_step[begun[-1] if begun else 0].append(outage)
-    return by_step
+        until_s = math.inf if outage.until_s is None else outage.until_s
+        shared_s = [min(step.until_s, until_s) - max(step.from_s, outage.from_s) for step in steps]
+        grouped[shared_s.index(max(shared_s))].append(outage)
+    return grouped
 
 
 def _seconds(found: Sequence[Outage]) -> str:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from tests.cluster.probes import Outage, Sample, outages
 from tests.cluster.steps import ALL, NATS, TWICE
 from tests.compose.composition import ROOT, compose_command
 
@@ -132,10 +131,3 @@ def test_secrets_once_made_stay_and_hold_the_three_servers(tmp_path: Path) -> No
 def _made_secrets(folder: Path) -> dict[str, bytes]:
     subprocess.run([ROOT / "deploy/cluster/make-secrets", folder], check=True, capture_output=True)
     return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def test_time_without_an_answer_goes_from_the_first_without_to_the_next_with_one() -> None:
-    told = [(0.0, True), (0.25, False), (0.75, True), (0.5, False), (1.0, False)]
-    samples = [Sample(at_s=at_s, answered=answered) for at_s, answered in told]
-    assert outages(samples) == [Outage(from_s=0.25, until_s=0.75), Outage(from_s=1.0, until_s=None)]
-    assert outages(samples[:1]) == []
