@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from typing import TYPE_CHECKING
 
@@ -142,10 +143,13 @@ class Executor:
 
     async def _drained(self) -> None:
         await self._draining.wait()
-        # What was claimed is to be among the runs first.
-        async with self._claiming:
-            pass
-        await self._runs.ended(within_s=self._settings.drain_s)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.drain_s
+        # What is being claimed is to be among the runs first; but a log that is away is asked for ever.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline), self._claiming:
+                pass
+        await self._runs.ended(within_s=max(0.0, deadline - loop.time()))
         if self._runs:
             _log.warning("handing_over", running=self.running, after_s=self._settings.drain_s)
         await self._runs.hand_over()
