@@ -43,6 +43,7 @@ from lightkube.config.kubeconfig import KubeConfig
 from lightkube.config.models import Cluster as Address
 from lightkube.config.models import User
 
+from services.executor.kubernetes import pods, sandbox
 from services.executor.kubernetes.api import Api
 from services.executor.kubernetes.objects import Layout
 from services.executor.kubernetes.runtime import NOTES, KubernetesRuntime, kubernetes_facts
@@ -226,8 +227,11 @@ succeed()
 """
 
 
-async def test_an_executor_goes_on_with_what_its_predecessor_left_whatever_breaks(tmp_path: Path) -> None:
+async def test_an_executor_goes_on_with_what_its_predecessor_left_whatever_breaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is lost or doubled: not by another process, a cut log, a forgotten version or a busy API."""
+    monkeypatch.setattr(pods, "_PAUSE_S", 0.05)
     async with world(tmp_path, TALKING.replace("{folder!r}", repr(str(tmp_path)))) as here:
         here.settings = replace(here.settings, drain_s=0.01)
         await schedule(here.log, "a")
@@ -305,6 +309,25 @@ async def test_a_pod_that_cannot_start_says_why(tmp_path: Path) -> None:
     assert "podium-agent:1 cannot be pulled (ImagePullBackOff" in refused.message
     assert (crowded.reason, crowded.retryable) == ("not_started", True)
     assert "3 Insufficient cpu" in crowded.message
+
+
+async def test_a_pod_that_came_and_went_unseen_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "_UNSEEN_S", 0.2)
+    async with world(tmp_path, 'say("stage_started", stage="training"); time.sleep(600)') as here:
+        here.settings = replace(here.settings, drain_s=0.01)
+        await schedule(here.log, "a")
+        async with here.executing() as earlier:
+            await until(here.log, "a", StageStarted)
+            earlier.drain()
+            await until_true(lambda: not earlier.running)
+        here.cluster.drop("pods", here.cluster.pod_of("podium-a-1")["metadata"]["name"])
+        failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
+        here.cluster.objects["jobs"]["podium-a-1"]["status"] = {"conditions": [failed], "failed": 1}
+        async with here.executing():
+            events = await until(here.log, "a", AttemptFailed)
+    assert (failure(events).reason, failure(events).retryable) == ("pod_gone", True)
 
 
 async def test_a_cancelled_attempt_and_an_orphan_leave_nothing(tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ _AT_ONCE_S: Final = 1
 _LOOK_S: Final = 1.0
 _AWAY_MAX_S: Final = 60.0
 """How long the log of an agent that has ended may be out of reach; while it runs, as long as it takes."""
+_UNSEEN_S: Final = 5.0
+"""How long a Job may be without a pod before somebody looks at the Job itself, and then again and again."""
+_ENDS: Final = frozenset({"Complete", "Failed", "FailureTarget"})
 _STAMP_BYTES: Final = 64
 _STOPPED: Final = Ended(exit=Exit(code=-15, out_of_memory=False))
 
@@ -215,14 +218,28 @@ class KubernetesSandbox:
             SandboxError: it will not, or took too long.
         """
         clock = asyncio.get_running_loop().time
-        deadline = clock() + self._pending_s
+        deadline, look_at = clock() + self._pending_s, clock() + _UNSEEN_S
         while isinstance(state := self._standing(), Waiting):
+            if self._pods.of(self._name) is None and clock() > look_at:
+                look_at = clock() + _UNSEEN_S
+                await self._may_have_a_pod()
             if clock() > deadline:
                 why = state.why or f"`kubectl describe job {self._name}` may know more"
                 message = f"The pod of {self._name} did not start in {self._pending_s:.0f} s: {why}"
                 raise SandboxError("not_started", message, retryable=True)
             await self._pods.news(within_s=_LOOK_S)
         assert isinstance(state, Running | Ended)
+
+    async def _may_have_a_pod(self) -> None:
+        """Nothing, where the Job may still get one: its pod can have come and gone with nobody there to see.
+
+        Raises:
+            SandboxError: it will have none.
+        """
+        job = await self._api.job(self._name)
+        conditions = (job.status.conditions if job and job.status else None) or ()
+        if job is None or any(one.type in _ENDS and one.status == "True" for one in conditions):
+            raise SandboxError("pod_gone", f"The pod of {self._name} was deleted.", retryable=True)
 
     async def _entries(self, splitter: LineSplitter) -> AsyncIterator[list[bytes]]:
         """The log from its beginning, each line with its time; where it breaks off, without a torn line."""
