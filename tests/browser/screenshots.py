@@ -93,6 +93,8 @@ async def shoot(browser: Browser, address: str, shown: dict[str, str]) -> None:
                 "http://www.kaggle.com/c/titanic"
             )
             await page.get_by_role("textbox", name="Budget").fill("7")
+            await page.get_by_text("More options").click()
+            await page.get_by_role("textbox", name="Tags").fill("baseline a/b")
             await shot(page, f"form-error-{theme}-{size}")
             for name, job_id in shown.items():
                 await page.goto(f"/#/jobs/{job_id}")

@@ -101,6 +101,13 @@ async def test_a_wrong_address_is_told_while_it_is_typed_and_again_by_the_server
     await expect(page.locator("#time_limit_s-note")).to_have_text("A whole number from 60 to 99999.")
     await limit.fill("600")
     await page.get_by_role("combobox", name="Priority").select_option("high")
+    await page.get_by_role("textbox", name="Model calls").fill("many")
+    await expect(page.locator("#dollars_max-note")).to_have_text("A sum from 0 to 1000, such as 0.50.")
+    await page.get_by_role("textbox", name="Model calls").fill("0.5")
+    await page.get_by_role("textbox", name="Tags").fill("a b/c")
+    await expect(page.locator("#tags-note")).to_contain_text('"b/c" is no tag')
+    await page.get_by_role("textbox", name="Tags").fill("a, b")
+    await page.get_by_role("checkbox", name="Submit the answer to Kaggle").check()
     complaints.expect("status of 422")  # the browser's own line for the answer that this is about
     await url.fill("local:titanic")
     async with page.expect_request("**/run") as asked:
@@ -110,6 +117,9 @@ async def test_a_wrong_address_is_told_while_it_is_typed_and_again_by_the_server
         "budget_s": 90,
         "time_limit_s": 600,
         "priority": "high",
+        "dollars_max": 0.5,
+        "tags": ["a", "b"],
+        "submit": True,
     }
     await expect(note).to_contain_text("this server has no folder of competitions")
     await expect(url).to_be_focused()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
+from msgspec.structs import replace
 from playwright.async_api import expect
 
 from events import catalogue as ev
@@ -152,6 +153,20 @@ async def test_a_job_is_submitted_and_cancelled_with_the_keyboard_alone(
     again = (await gateway.log.read_job(page.url.rpartition("/")[2]))[0].event
     assert isinstance(again, ev.JobRequested)
     assert again.kaggle_url == "https://www.kaggle.com/competitions/titanic"
+
+
+async def test_a_job_that_is_run_again_keeps_all_that_was_asked_for(
+    page: Page, address: str, gateway: Gateway
+) -> None:
+    asked = replace(
+        scenes.requested("titanic"), budget_s=60, dollars_max=0.5, tags=("a",), submit=True, submitter="ann"
+    )
+    await gateway.write(asked)
+    await page.goto(f"{address}/#/jobs/{asked.job_id}")
+    await page.get_by_role("button", name="Run again").click()
+    await page.wait_for_url(lambda url: "/#/jobs/" in url and asked.job_id not in url)
+    again = (await gateway.log.read_job(page.url.rpartition("/")[2]))[0].event
+    assert again == replace(asked, job_id=again.job_id)
 
 
 async def test_a_job_that_there_never_was(page: Page, address: str, complaints: Complaints) -> None:

@@ -6,6 +6,8 @@ import { hasEnded } from "./fold.js";
 import { isSignedIn } from "./session.js";
 
 const SAID_MS = 2500;
+const ASKED = ["kaggle_url", "budget_s", "time_limit_s", "priority", "submitter", "tags", "dollars_max", "submit",
+  "webhook_url", "webhook_stages"];
 
 /** `current` gives the job as it is now, whatever moment the page shows. */
 export function actions(jobId, current) {
@@ -48,10 +50,10 @@ function button(label, say, act) {
   return element;
 }
 
+/** All that was asked for: without its cap a second run could cost anything. */
 function requestOf(job) {
-  const { kaggle_url, budget_s, time_limit_s, priority } = job;
-  const given = Object.entries({ kaggle_url, budget_s, time_limit_s, priority });
-  return Object.fromEntries(given.filter(([, value]) => value !== null && value !== undefined));
+  const given = ASKED.map((name) => [name, job[name]]);
+  return Object.fromEntries(given.filter(([, value]) => value !== null && value !== false && value.length !== 0));
 }
 
 /** The request as a shell takes it: a quote inside the quotes ends them, escapes one, and begins again. */

@@ -9,6 +9,9 @@ const BUDGET_MIN_S = 30;
 const BUDGET_MAX_S = 86400;
 const LIMIT_MIN_S = 60;
 const LIMIT_MAX_S = 99999;
+const DOLLARS_MAX = 1000;
+const TAGS_MAX = 10;
+const TAG = /^[A-Za-z0-9_.:-]{1,40}$/;
 const PRIORITIES = ["low", "normal", "high"];
 
 /** `onAccepted` gets the server's answer, with the new job's id. */
@@ -21,8 +24,12 @@ export function submitForm(onAccepted) {
   const limit = field("time_limit_s", "Stopped after (seconds)", { type: "text", inputmode: "numeric", placeholder: "default" });
   const priority = h("select", { id: "priority", name: "priority" },
     PRIORITIES.map((name) => h("option", { value: name, selected: name === "normal" }, name)));
+  const dollars = field("dollars_max", "Model calls, at most (dollars)", { type: "text", inputmode: "decimal", placeholder: "the server's limit" });
+  const tags = field("tags", "Tags", { type: "text", autocomplete: "off", spellcheck: "false", placeholder: "words to find it by" });
+  const toKaggle = h("input", { name: "submit", type: "checkbox" });
   const more = h("details", { class: "more-options" }, h("summary", {}, "More options"),
-    h("div", {}, limit.box, h("div", { class: "field" }, h("label", { for: "priority" }, "Priority"), priority)));
+    h("div", {}, limit.box, h("div", { class: "field" }, h("label", { for: "priority" }, "Priority"), priority), dollars.box, tags.box),
+    h("label", { class: "choice" }, toKaggle, "Submit the answer to Kaggle"));
   const button = h("button", { class: "primary", type: "submit" }, "Solve");
   const problem = h("p", { class: "problem", role: "alert" });
 
@@ -30,14 +37,17 @@ export function submitForm(onAccepted) {
   for (const [at, least, most] of [[budget, BUDGET_MIN_S, BUDGET_MAX_S], [limit, LIMIT_MIN_S, LIMIT_MAX_S]])
     at.input.addEventListener("input", () => say(at, secondsProblem(at, least, most), secondsHint(at)));
 
+  const checks = [[url, urlProblem], [budget, (at) => secondsProblem(at, BUDGET_MIN_S, BUDGET_MAX_S)],
+    [limit, (at) => secondsProblem(at, LIMIT_MIN_S, LIMIT_MAX_S)], [dollars, dollarsProblem], [tags, tagsProblem]];
+  for (const [at, problemOf] of checks.slice(3)) at.input.addEventListener("input", () => say(at, problemOf(at)));
+
   const form = h("form", { class: "submit", novalidate: true, "aria-label": "Submit a competition", onsubmit: send },
     url.box, budget.box, button, more, problem);
 
   async function send(event) {
     event.preventDefault();
-    const wrong = [[url, urlProblem(url)], [budget, secondsProblem(budget, BUDGET_MIN_S, BUDGET_MAX_S)],
-      [limit, secondsProblem(limit, LIMIT_MIN_S, LIMIT_MAX_S)]].filter(([at, why]) => say(at, why));
-    if (wrong.some(([at]) => at === limit)) more.open = true;
+    const wrong = checks.map(([at, problemOf]) => [at, problemOf(at)]).filter(([at, why]) => say(at, why));
+    if (wrong.some(([at]) => more.contains(at.input))) more.open = true;
     if (wrong.length) return wrong[0][0].input.focus();
     put(problem);
     button.disabled = true;
@@ -45,9 +55,12 @@ export function submitForm(onAccepted) {
       onAccepted(await submit({
         kaggle_url: url.input.value, ...seconds(budget), ...seconds(limit),
         ...(priority.value === "normal" ? {} : { priority: priority.value }),
+        ...(dollars.input.value.trim() ? { dollars_max: Number(dollars.input.value) } : {}),
+        ...(wordsIn(tags).length ? { tags: wordsIn(tags) } : {}),
+        ...(toKaggle.checked ? { submit: true } : {}),
       }));
     } catch (error) {
-      refused(error, { kaggle_url: url, budget_s: budget, time_limit_s: limit }, problem);
+      refused(error, Object.fromEntries(checks.map(([at]) => [at.input.name, at])), problem);
     } finally {
       button.disabled = false;
     }
@@ -83,6 +96,21 @@ function secondsProblem({ input }, least, most) {
   const isRight = /^\d{1,5}$/.test(text) && Number(text) >= least && Number(text) <= most;
   return !text || isRight ? null : `A whole number from ${least} to ${most}.`;
 }
+
+function dollarsProblem({ input }) {
+  const text = input.value.trim();
+  const isRight = /^\d{1,4}(\.\d{1,4})?$/.test(text) && Number(text) <= DOLLARS_MAX;
+  return !text || isRight ? null : `A sum from 0 to ${DOLLARS_MAX}, such as 0.50.`;
+}
+
+function tagsProblem(at) {
+  const found = wordsIn(at);
+  if (found.length > TAGS_MAX) return `At most ${TAGS_MAX} words.`;
+  const wrong = found.find((word) => !TAG.test(word));
+  return wrong ? `"${wrong}" is no tag: up to 40 letters, digits and _ . : -` : null;
+}
+
+const wordsIn = ({ input }) => input.value.split(/[\s,]+/).filter(Boolean);
 
 const seconds = ({ input }) => (input.value.trim() ? { [input.name]: Number(input.value) } : {});
 
