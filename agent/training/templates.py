@@ -12,6 +12,7 @@ from agent.errors import CompetitionError
 from agent.ground import SCRIPT_S_MIN, SOLUTION
 from agent.last_word import TOO_LATE
 from agent.report.desk import Result
+from events.progress import ModelEvaluated
 
 if TYPE_CHECKING:
     import polars as pl
@@ -113,9 +114,22 @@ class Templates:
 
     def _score_constant(self) -> None:
         """Keep the constant submission as the best so far, where it has a score and nothing is better."""
+        from agent.training.constant import constant_score  # noqa: PLC0415
         from agent.training.script import take_constant  # noqa: PLC0415
 
         started = time.monotonic()
+        plain = constant_score(self._constant, self._known.truth, self._brief)
+        if plain is not None:
+            metric = self._brief.metric
+            told = ModelEvaluated(
+                model="constant",
+                metric=metric.name,
+                maximize=metric.maximize,
+                score=plain,
+                fold_scores=(plain,),
+            )
+            left = ("submission.csv", "brief.json")
+            self._ground.last.offer(self._desk.succeeded(told, left))
         try:
             trained = take_constant(self._constant, self._known, self._brief, TOO_LATE.message)
         except CompetitionError as error:
