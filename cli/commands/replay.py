@@ -96,7 +96,7 @@ def replay(
         raise UsageError(
             "--speed plays a job's whole history, for a person.", hint="Leave out the other one."
         )
-    if exported is None and job and Path(job).is_file():
+    if exported is None and job and job != LATEST and Path(job).is_file():
         exported, job = Path(job), None
     if exported is not None:
         records = _of_job(_read_file(exported), job, exported)
