@@ -11,12 +11,17 @@ import pytest
 from msgspec.structs import replace
 
 from events import subjects
+from events.archives import digest_file, lines_in
 from events.catalogue import AttemptScheduled, JobArchived, JobCancelled
 from events.jetstream import JetStreamLog, ensure_stream
 from events.job import fold
+from events.lines import read_record
 from events.live import LiveJobs
 from events.log import JobAt, LogAt
+from services.archivist import archive_file
+from services.archivist.archive import Archivist
 from services.archivist.backup import back_up
+from services.archivist.errors import ArchivistError
 from services.archivist.restore import restore
 from services.projector.rebuild import rebuild
 from services.projector.verify import verify
@@ -25,14 +30,6 @@ from tests.integration.test_projector import dump, projecting, until_at
 from tests.servers import NatsServer
 from tests.unit.cli.command import podium
 from tests.unit.projector.test_loop import Aside
-
-pytest.importorskip("zstandard", reason="the environment is older than requirements/dev.txt: make test")
-
-from events.archives import digest_file, lines_in
-from events.lines import read_record
-from services.archivist import archive_file
-from services.archivist.archive import Archivist
-from services.archivist.errors import ArchivistError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -13,6 +13,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from lightkube.config.kubeconfig import KubeConfig
+from lightkube.config.models import Cluster as Address
+from lightkube.config.models import User
 from msgspec.structs import replace
 
 from cli.embedded.servers import free_port
@@ -30,25 +35,16 @@ from events.progress import NONCE_VARIABLE
 from services.environment import Environment
 from services.executor.choice import RuntimeChoiceError, choose
 from services.executor.collection import LOG
-from services.executor.loop import Executor
-from services.executor.runtime import SandboxError, SandboxSpec
-from services.executor.settings import read
-from tests.unit.executor.stage import MemoryStore, agent, running_here, schedule, settings, until
-
-pytest.importorskip("lightkube", reason="the optional group kubernetes is not installed")
-
-from aiohttp import web
-from aiohttp.test_utils import TestServer
-from lightkube.config.kubeconfig import KubeConfig
-from lightkube.config.models import Cluster as Address
-from lightkube.config.models import User
-
 from services.executor.kubernetes import pods, sandbox
 from services.executor.kubernetes.api import Api
 from services.executor.kubernetes.objects import Layout
 from services.executor.kubernetes.runtime import NOTES, KubernetesRuntime, kubernetes_facts
+from services.executor.loop import Executor
+from services.executor.runtime import SandboxError, SandboxSpec
+from services.executor.settings import read
 from tests.fakes.kubernetes_node import ROOT, Node
 from tests.fakes.kubernetes_server import TOKEN, serving
+from tests.unit.executor.stage import MemoryStore, agent, running_here, schedule, settings, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

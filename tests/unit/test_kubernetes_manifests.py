@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from jsonschema import ValidationError
 
-yaml = pytest.importorskip("yaml")
-schema = pytest.importorskip("tests.kubernetes_schema", exc_type=ModuleNotFoundError)
+from tests import kubernetes_schema as schema
 
 ROOT = Path(__file__).parents[2]
 OBJECTS: list[dict[str, Any]] = [

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import zstandard
 
 from events.archives import BrokenArchiveError, check_digest, digest_file, digest_of, lines_in
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-zstandard = pytest.importorskip(
-    "zstandard", reason="the environment is older than requirements/dev.txt: make test"
-)
 
 LINES = [b'{"line":%d,"words":"%s"}\n' % (number, b"x" * (number % 90)) for number in range(30_000)]
 

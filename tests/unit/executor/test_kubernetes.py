@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from lightkube.resources import core_v1 as core
 from msgspec.structs import replace
 
 from agent.porter import reachable
@@ -27,6 +28,7 @@ from services.executor.kubernetes.objects import Layout, job, name_by_labels, se
 from services.executor.kubernetes.state import Ended, Lost, Running, Waiting, judge
 from services.executor.runtime import Exit, FileRefusedError, SandboxSpec
 from services.executor.settings import read
+from tests import kubernetes_schema as schema
 from tests.unit.executor.stage import settings
 
 if TYPE_CHECKING:
@@ -56,7 +58,6 @@ def made(
 
 @pytest.mark.parametrize("version", ["1.31", "1.37"])
 def test_the_api_knows_every_field_of_what_it_is_asked_for(version: str) -> None:
-    schema = pytest.importorskip("tests.kubernetes_schema", exc_type=ModuleNotFoundError)
     for one in (
         made(),
         made(layout=RICH),
@@ -118,7 +119,6 @@ NO_ROOM = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
 
 
 def state(agent: dict[str, Any] | None, porter: dict[str, Any] | None = None, **status: Any) -> State:
-    core = pytest.importorskip("lightkube.resources.core_v1")
     statuses = [
         {"name": name, "image": "i:1", "imageID": "", "ready": True, "restartCount": 0, "state": one}
         for name, one in (("agent", agent), ("porter", porter))
