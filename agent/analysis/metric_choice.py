@@ -39,6 +39,11 @@ _TURN: Final = re.compile(
     r"\bbut\b|\binstead\b(?! of)|[;:]|\bwe use\b|\bthis (one|time|year|competition)\b|\buses\b", re.IGNORECASE
 )
 _LOGS: Final = re.compile(r"\blogarithm|\blog\s*\(|\blogs?\b(?!\s*loss)|\blog1p\b", re.IGNORECASE)
+_F1_KINDS: Final = (
+    ("f1_weighted", re.compile(r"\bweighted (?:by|with)\b|\bsupport\b", re.IGNORECASE)),
+    ("f1_macro", re.compile(r"\bmacro\b|\b(?:per|each|every)[- ]class\b", re.IGNORECASE)),
+    ("f1_micro", re.compile(r"\bmicro\b", re.IGNORECASE)),
+)
 _REACH_CHARS: Final = 70
 _WEIGHT_MIN: Final = 3
 
@@ -94,12 +99,20 @@ def _in_sentence(sentence: str, *, scoring: bool) -> Iterator[Mention]:
     for metric, (start, end) in _names(sentence):
         if _rejected(sentence[max(0, start - _REACH_CHARS) : start], sentence[end:]):
             continue
-        on_logs = metric == "rmse" and _LOGS.search(sentence[:start] + sentence[end:])
         yield Mention(
-            metric="rmsle" if on_logs else metric,
+            metric=_as_told(metric, sentence[:start] + sentence[end:]),
             sentence=" ".join(sentence.split()),
             weight=4 * scoring + 3 * verdict + sentence[:start].endswith("**"),
         )
+
+
+def _as_told(metric: str, around: str) -> str:
+    """The metric that a name stands for with the words around it."""
+    if metric == "rmse" and _LOGS.search(around):
+        return "rmsle"
+    if metric == "f1":
+        return next((kind for kind, told in _F1_KINDS if told.search(around)), metric)
+    return metric
 
 
 def _names(text: str) -> Iterator[tuple[str, tuple[int, int]]]:

@@ -21,7 +21,8 @@ def _compiled(*names: str, acronyms: str = "") -> re.Pattern[str]:
 
 
 RANKED: Final = _compiled(
-    r"map ?@ ?\{?(?P<k>\d+|k)\}?", r"mean average precision ?(?:@|at) ?\{?(?P<count>\d+|k)\}?"
+    r"map ?@ ?\{?(?P<k>\d+|k)\}?",
+    r"mean average precision ?(?:@|at)(?: (?:cut off|rank|top))? ?\{?(?P<count>\d+|k)\}?",
 )
 """Mean average precision of the first k labels; the groups k or count hold the number, or the letter."""
 
@@ -31,11 +32,14 @@ PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("mcrmse", _compiled("mean column ?wise (?:root mean squared? error|rmse)", "mcrmse")),
     ("rmsle", _compiled("root mean squared? log(?:arithmic)? error", "rmsle")),
     ("rmspe", _compiled("root mean squared? percentage error", "rmspe")),
-    ("rmse", _compiled("root (?:of the )?mean squared? (?:error|deviation)", "rmse", "rmsd")),
-    ("smape", _compiled("symmetric mean absolute percentage error", "smape")),
-    ("mape", _compiled("mean absolute percentage error", "mape")),
-    ("medae", _compiled("median absolute error", "medae")),
-    ("mae", _compiled("mean absolute (?:error|deviation)", acronyms="MAE")),
+    ("rmse", _compiled("root (?:of the )?mean squared? (?:error|deviation)", "rms error", "rmse", "rmsd")),
+    ("smape", _compiled("symmetric mean absolute percent(?:age)? error", "symmetric mape", "smape")),
+    ("mape", _compiled("mean absolute percent(?:age)? error", "mape")),
+    ("medae", _compiled("median (?:of the )?absolute (?:error|deviation)s?", "medae")),
+    (
+        "mae",
+        _compiled("(?:mean|average) (?:of the )?absolute (?:error|deviation|difference)s?", acronyms="MAE"),
+    ),
     ("mse", _compiled("mean squared? error", acronyms="MSE")),
     (
         "average_precision",
@@ -67,10 +71,19 @@ PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     (
         "qwk",
         _compiled(
-            "quadratic(?:ally)? weighted (?:cohen'?s )?kappa", "weighted kappa", "qwk", "quadratic kappa"
+            *("quadratic(?:ally)? weighted (?:cohen'?s )?kappa", "weighted kappa", "qwk", "quadratic kappa"),
+            "kappa (?:score |statistic )?(?:with|using) quadratic weight(?:s|ing)?",
         ),
     ),
-    ("balanced_accuracy", _compiled("balanced (?:classification |categori[sz]ation )?accuracy")),
+    (
+        "balanced_accuracy",
+        _compiled(
+            "balanced (?:classification |categori[sz]ation )?accuracy",
+            *("macro (?:averaged? )?recall", "unweighted average recall"),
+            "(?:mean|average) (?:of the )?recalls? (?:of|over|for) (?:each|all|the|every) class",
+            "(?:mean|average) (?:of the )?per class recalls?",
+        ),
+    ),
     (
         "accuracy",
         _compiled(
@@ -80,5 +93,5 @@ PATTERNS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ),
     ("pearson", _compiled(r"pearson(?:'s)?(?: r| correlation)?(?: coefficient)?")),
     ("spearman", _compiled(r"spearman(?:'s)?(?: rank)?(?: correlation)?(?: coefficient)?")),
-    ("r2", _compiled(r"r squared", "coefficient of determination", acronyms=r"R\^?\{?2\}?|R²")),
+    ("r2", _compiled("r squared", "r2 score", "coefficient of determination", acronyms=r"R\^?\{?2\}?|R²")),
 )

@@ -32,6 +32,18 @@ from agent.metrics import METRICS
         ("## Evaluation\n### Metric\nmulti-class logarithmic loss", "log_loss"),
         ("## Metric: quadratic weighted kappa", "qwk"),
         ("### Evaluation\nScored with the mean columnwise RMSE.", "mcrmse"),
+        ("## Evaluation\nThe unweighted mean of per-class F1 scores.", "f1_macro"),
+        ("## Evaluation\nThe F1 score of each class, weighted by its support.", "f1_weighted"),
+        ("## Evaluation\nCohen's kappa with quadratic weights.", "qwk"),
+        ("## Evaluation\nRMS error, in degrees.", "rmse"),
+        ("## Evaluation\nThe mean of the absolute errors.", "mae"),
+        ("## Evaluation\nThe median of the absolute errors.", "medae"),
+        ("## Evaluation\nThe symmetric MAPE.", "smape"),
+        ("## Evaluation\nThe mean absolute percent error.", "mape"),
+        ("## Evaluation\nWe take r2_score.", "r2"),
+        ("## Evaluation\nThe mean average precision at cutoff 7 (MAP@7).", "map@7"),
+        ("## Evaluation\nThe average of the recall of each class.", "balanced_accuracy"),
+        ("## Evaluation\nThe metric is macro-averaged recall.", "balanced_accuracy"),
     ],
 )
 def test_the_metric_is_read_from_prose(description, metric):
