@@ -5,11 +5,17 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import click
 import pytest
 
+from cli.__main__ import podium as program
 from cli.embedded.servers import free_port
 from tests.unit.cli.command import podium
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,6 +58,25 @@ def test_the_version_is_the_projects(tmp_path: Path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     told = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert told.stdout == f"podium {version}\n"
+
+
+def commands(of: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command by its words, those of groups included."""
+    if not isinstance(of, click.Group):
+        yield name, of
+        return
+    context = click.Context(of)
+    for word in of.list_commands(context):
+        found = of.get_command(context, word)
+        assert found is not None
+        yield from commands(found, f"{name} {word}")
+
+
+def test_every_command_speaks_json_and_is_on_its_page():
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    for name, command in commands(program, "podium"):
+        assert any("--json" in one.opts for one in command.params), name
+        assert f"`{name.removeprefix('podium ')}" in page, name
 
 
 @pytest.mark.parametrize(
