@@ -1,6 +1,6 @@
 # `make` alone says what there is.
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint types format image lock node simulate fuzz bench bench-agent bench-gateway bench-sse screenshots chaos cluster-test clean
+.PHONY: help demo up test lint types format image lock node simulate fuzz bench bench-agent bench-gateway bench-sse scale screenshots chaos cluster-test clean
 SHELL := /bin/sh
 
 PYTHON ?= python3
@@ -56,7 +56,7 @@ lock: ## choose versions anew for what pyproject.toml asks for
 	$(LOCK) --group servers --no-deps -c requirements/dev.txt -o requirements/servers.txt
 
 bench: $(VENV)/.dev-ready ## measure how fast the parts are
-	@for file in $(filter-out %/bench_agent.py %/bench_gateway.py %/bench_sse.py,$(wildcard tests/bench/bench_*.py)); do \
+	@for file in $(filter-out %/bench_agent.py %/bench_gateway.py %/bench_scale.py %/bench_sse.py,$(wildcard tests/bench/bench_*.py)); do \
 	  echo "$$file"; $(BIN)/python -m "tests.bench.$$(basename "$$file" .py)" || exit 1; \
 	done
 
@@ -67,6 +67,9 @@ bench-agent: $(VENV)/.dev-ready $(PEERS)/.ready ## score the agent beside AutoML
 
 bench-gateway: $(VENV)/.dev-ready $(RIVAL)/.ready ## measure how many jobs the gateway takes, beside a usual job service
 	@$(BIN)/python -m tests.bench.bench_gateway
+
+scale: $(VENV)/.dev-ready ## show how cost and memory grow with jobs, and draw it: make scale JOBS=1000000
+	@$(BIN)/python -m tests.bench.bench_scale --plot .podium/scale.svg $(if $(filter command,$(origin JOBS)),--jobs $(JOBS))
 
 bench-sse: $(VENV)/.dev-ready ## measure how fast one gateway hands events to 5,000 clients
 	@$(BIN)/python -m tests.bench.bench_sse

@@ -49,12 +49,14 @@ async def measure(folder: Path, *, events: int) -> None:
         nats.kill()
 
 
-async def first_decision(url: str, log: JetStreamLog, output: Path) -> tuple[float, float]:
+async def first_decision(
+    url: str, log: JetStreamLog, output: Path, *, running_max: int = 100
+) -> tuple[float, float]:
     """Seconds from a scheduler's start to its first decision, and of CPU; it leaves a snapshot behind."""
     job = JobRequested(job_id=new_job_id(), competition="c", source="local", kaggle_url="local:c")
     last = await log.append(job, expect=JobAt(sequence=0))
     before, began = cpu_of_children(), time.perf_counter()
-    with scheduler(url, output, running_max=100):
+    with scheduler(url, output, running_max=running_max):
         await scheduled_at(log, job.job_id, after=last)
         wall_s = time.perf_counter() - began
         while "snapshot_kept" not in (said := output.read_text()) and "snapshot_loaded" not in said:
