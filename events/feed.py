@@ -18,6 +18,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from events import subjects
+from events.cancellation import heed_cancel
 from events.log import Batch, UnavailableError
 from events.places import place_of
 from events.recorded import Unreadable
@@ -168,6 +169,7 @@ async def messages(
         try:
             caught_up = await consumer.open(after=after, subject=subject) == 0
             while True:
+                heed_cancel()
                 taken = await consumer.take(wait_s=_IDLE_S)
                 if taken:
                     newest, _ = taken[-1]

@@ -42,19 +42,6 @@ async def until_stopped(work: Coroutine[Any, Any, None], *, gently: Callable[[],
     _log.info("stopped")
 
 
-def heed_cancel() -> None:
-    """Be cancelled now, where a cancellation came and was lost: for whoever catches errors in a loop.
-
-    A client's `wait_for` may drop one (Python 3.11), and an error of its clean-up may take its place.
-
-    Raises:
-        CancelledError: this task was cancelled.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
 def _first(loop: asyncio.AbstractEventLoop, gently: Callable[[], None], task: asyncio.Task[None]) -> None:
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
     gently()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from events.cancellation import heed_cancel
 from events.log import UnavailableError
 from services.api_keys import id_in, is_right, state_of
 from services.key_store import KeyStoreError
-from services.running import heed_cancel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import structlog
 from litestar.di import NamedDependency
 
+from events.cancellation import heed_cancel
 from events.log import UnavailableError
 from services.attendance import Attendance
 from services.gateway.hub import Hub
@@ -20,7 +21,7 @@ from services.gateway.limits import Limits
 from services.gateway.link import NatsLink
 from services.gateway.metrics import Metrics
 from services.gateway.owners import Owners
-from services.running import heed_cancel, utc_now
+from services.running import utc_now
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -14,13 +14,13 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from events import subjects
+from events.cancellation import heed_cancel
 from events.catalogue import JobRequested, StageCompleted, StageStarted, UnreadableEventError, decode
 from events.job import fold
 from events.log import ConflictError, UnavailableError
 from events.places import place_of
 from events.stored import read
 from services.deliveries import KEPT_DAYS, DeliveryDue
-from services.running import heed_cancel
 from services.webhooks import payload
 
 if TYPE_CHECKING:

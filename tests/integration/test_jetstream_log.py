@@ -251,3 +251,23 @@ async def test_a_follower_misses_the_last_message_of_a_quiet_log_and_gets_it_all
     async with asyncio.timeout(20):
         await take(log, 3, seen)
     assert [record.event.job_id for record in seen] == jobs
+
+
+async def test_a_follower_that_lost_its_cancellation_ends_all_the_same(log: JetStreamLog) -> None:
+    begun = asyncio.Event()
+
+    async def follow() -> None:
+        async for _ in log.follow(after=0):
+            begun.set()
+            try:
+                await asyncio.sleep(10)
+            except asyncio.CancelledError:
+                continue  # as a client's `wait_for` does now and then
+
+    following = asyncio.create_task(follow())
+    await begun.wait()
+    following.cancel()
+    done, _ = await asyncio.wait({following}, timeout=10)
+    following.cancel()
+    assert done
+    assert following.cancelled()
