@@ -16,6 +16,28 @@ def plain_keys(names: list[str]) -> dict[str, pl.Expr]:
     }
 
 
+def bare_ids(names: list[str]) -> list[pl.Expr]:
+    """Ids as they are however a number is written: 7, 7.0 and 007 are the same."""
+    return [pl.col(name).str.strip_chars().str.replace(r"^0*(\d+)(?:\.0*)?$", "$1") for name in names]
+
+
+def places_of(wanted: pl.DataFrame, ids: pl.DataFrame) -> pl.Series | None:
+    """For each of the `wanted` ids its row in `ids`, both as text; None where not each has one of its own.
+
+    The ids are compared as they are written, then as numbers.
+    """
+    names = ids.columns
+    for plain in ([pl.col(name).str.strip_chars() for name in names], bare_ids(names)):
+        known, asked = ids.select(plain), wanted.select(names).select(plain)
+        if known.is_duplicated().any():
+            continue
+        numbered = known.with_row_index("#row")
+        rows = asked.join(numbered, on=names, how="left", maintain_order="left", nulls_equal=True)["#row"]
+        if rows.null_count() == 0:
+            return rows
+    return None
+
+
 def one_each(cells: pl.LazyFrame, keys: list[str], columns: dict[str, str]) -> pl.LazyFrame:
     """The first row of each key: the plain keys, and `columns` by their names there -> names to give them."""
     named = {name: pl.col(column) for column, name in columns.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _TEXT_WORDS_MIN: Final = 1.5
 _TEXT_UNIQUE_MIN: Final = 0.3
 _KEY_UNIQUE_MIN: Final = 0.95
+_UNNAMED: Final = re.compile(r"|Unnamed: \d+")
 _MARKS: Final = (-99, -999, -9999, -99999)
 _MARKED_ROWS_MIN: Final = 3
 
@@ -38,6 +40,8 @@ def sort_columns(
         feature, reason = _judge(train[name], test[name])
         if name == id_column and feature.kind != "datetime":
             reason = "the id of a row"
+        elif _UNNAMED.fullmatch(name) and feature.unique == train.height:
+            reason = "numbers that a table writer gave the rows"
         if reason is None:
             features.append(feature)
         else:

@@ -18,6 +18,7 @@ from agent.analysis.reading import Evidence, doubts_about, read_as
 from agent.analysis.target_choice import askings
 from agent.brief import Brief
 from agent.errors import RolesError
+from agent.joins import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +117,7 @@ def _check_ids(tables: Tables, files: CompetitionFiles) -> None:
             "ids_mismatch",
             f"Test has no {called}, and its {files.test.rows} rows are not the {sample.height} wanted.",
         )
-    if ids is not None:
+    if ids is not None and places_of(sample, ids) is None:
         strange = sample.select(names).join(ids, on=names, how="anti", nulls_equal=True).height
         if strange:
             raise RolesError("ids_mismatch", f"{strange} ids of the sample submission are not in test.")

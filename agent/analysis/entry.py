@@ -33,8 +33,12 @@ def entry_of(sample: pl.DataFrame, train: Sequence[str], test: pl.DataFrame) -> 
     """
     keys = [name for name in sample.columns if name in test.columns and _repeats(sample[name], test[name])]
     first = sample.columns[0]
-    is_answer = by_plain_name(first, train) is not None and by_plain_name(first, test.columns) is None
-    id_column = keys[0] if keys and first not in keys and is_answer else first
+    foreign = first not in keys and by_plain_name(first, test.columns) is None
+    is_answer = foreign and by_plain_name(first, train) is not None
+    named = bool(keys) and not any(table.select(keys).is_duplicated().any() for table in (sample, test))
+    id_column = keys[0] if keys and foreign and (is_answer or named) else first
+    if foreign and named and not is_answer:
+        keys.append(first)  # A number of its own, beside what names the row in test.
     others = [name for name in sample.columns if name != id_column]
     answers = [name for name in others if name in train and name not in test.columns]
     if answers:

@@ -105,6 +105,9 @@ def find_files(data_dir: Path) -> CompetitionFiles:
         there = ", ".join(names[:20]) + (", …" if len(names) > 20 else "") or "none"
         raise FilesError(f"{trio}_missing", f"No {_SPOKEN[trio]} is among the files: {there}.")
     trio = with_features(trio, by_role["train"])
+    if trio.sample.rows == 0:  # A header alone says which columns are wanted; the rows are test's.
+        empty = msgspec.structs.replace(trio.sample, path="", rows=trio.test.rows)
+        trio = msgspec.structs.replace(trio, sample=empty)
     chosen = {trio.train.path, trio.test.path, trio.sample.path}
     return CompetitionFiles(
         train=trio.train,

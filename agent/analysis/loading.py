@@ -74,7 +74,7 @@ def load_tables(data_dir: Path, files: CompetitionFiles, *, cells_max: int = CEL
     whole_train, whole_test = _typed(joined.train, joined.test, files)
     sampled = train.height < files.train.rows
     ids = None
-    if test_id:
+    if test_id is not None:
         parts = [test_id, *(name for name in entry.more_ids if name in files.test.columns)]
         ids = read_text(data_dir, files.test, columns=parts).rename({test_id: id_column})
     return Tables(
@@ -126,6 +126,8 @@ def _with_ids(sample: TableFile, test: pl.DataFrame) -> TableFile:
     """A sample that is not there, with a column of test for its ids, or row numbers where none can be."""
     id_column, *asked = sample.columns
     free = next((name for name in ("id", "row_id", "row number") if name not in test.columns), "#")
+    if id_column not in test.columns:
+        return sample
     for name in (id_column, test.columns[0]):
         if test[name].n_unique() == test.height:
             return msgspec.structs.replace(sample, columns=(name, *asked))
@@ -167,8 +169,9 @@ def _typed(
     for name in test.columns:
         if name not in of_test:
             of_test[name] = typed(test[name], files.test.dialect)
-    return pl.DataFrame([known[name] for name in train.columns]), pl.DataFrame(
-        [of_test[name] for name in test.columns]
+    # By name: of a list of columns one without a name would be given one.
+    return pl.DataFrame({name: known[name] for name in train.columns}), pl.DataFrame(
+        {name: of_test[name] for name in test.columns}
     )
 
 

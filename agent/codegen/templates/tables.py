@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from agent.cells import read_cells, scan_cells, to_floats
 from agent.codegen.templates.config import Config, Side, Table
-from agent.joins import beside, one_each, summed_up
+from agent.joins import beside, one_each, places_of, summed_up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,12 +117,9 @@ def class_codes(cells: pl.Series, config: Config) -> NDArray[np.float64]:
 def submission_order(sample: pl.DataFrame, test: pl.DataFrame, config: Config) -> NDArray[np.int64]:
     """For each row of the sample submission, the row of test that it asks about."""
     keys = [config.id_column, *(name for name in config.more_ids if name in test.columns)]
-    if config.ids_in_test and not test.select(keys).is_duplicated().any():
-        ids = test.select(keys).with_row_index("#row")
-        wanted = sample.select(pl.col(keys).str.strip_chars())
-        rows = wanted.join(ids, on=keys, how="left", maintain_order="left", nulls_equal=True)["#row"]
-        if rows.null_count() == 0:
-            return rows.to_numpy().astype(np.int64)
+    rows = places_of(sample, test.select(keys)) if config.ids_in_test else None
+    if rows is not None:
+        return rows.to_numpy().astype(np.int64)
     if sample.height != test.height:
         message = f"the sample submission has {sample.height} rows and test {test.height}, with different ids"
         raise SystemExit(message)

@@ -167,6 +167,32 @@ TRAIN = "id,a,y,z\n" + rows(40, lambda i: f"{i},{i % 7},{i / 3},{i}")
 TEST = "id,a\n" + rows(10, lambda i: f"{i},{i % 7}", 40)
 
 
+@pytest.mark.parametrize("written", ["{}", "{}.0", "{:05}"])
+def test_an_id_is_the_same_however_its_number_is_written(tmp_path, written):
+    brief = brief_of(tmp_path, TRAIN, TEST, "id,y\n" + rows(10, lambda i: f"{written.format(i)},0", 40))
+    assert (brief.id_column, brief.id_in_test) == ("id", True)
+
+
+def test_the_rows_own_numbers_are_no_feature(tmp_path):
+    def numbered(table):
+        head, *lines = table.splitlines()
+        return "\n".join([f",{head}", *(f"{place},{line}" for place, line in enumerate(lines))]) + "\n"
+
+    sample = "id,y\n" + rows(10, lambda i: f"{i},0", 40)
+    brief = brief_of(tmp_path, numbered(TRAIN), numbered(TEST), numbered(sample))
+    assert (brief.id_column, brief.more_ids) == ("", ("id",))
+    assert "" not in {feature.name for feature in brief.features}
+    brief = brief_of(tmp_path, numbered(TRAIN), numbered(TEST), sample)
+    assert brief.id_column == "id"
+    assert brief.dropped[""] == "numbers that a table writer gave the rows"
+
+
+def test_a_sample_of_a_header_alone_asks_for_all_of_test(tmp_path):
+    brief = brief_of(tmp_path, TRAIN, TEST, "id,y\n")
+    assert (brief.sample.path, brief.sample.rows, brief.sample.columns) == ("", 10, ("id", "y"))
+    assert brief.id_in_test
+
+
 @pytest.mark.parametrize(
     ("test", "sample", "reason"),
     [

@@ -30,6 +30,8 @@ def sample(**columns):
         (sample(row=["0", "1", "2"], Usage=["Public"] * 3, sold=["0"] * 3), ("row", "Usage"), ("sold",)),
         (sample(row=["0", "1", "2"], zone=["n"] * 3, sold=["0"] * 3), ("row", "zone"), ("sold",)),
         (sample(row=["0", "1", "2"], x=["0"] * 3), ("row",), ("x",)),
+        (sample(row=["0", "1", "2"], x=["6", "5", "4"], sold=["0"] * 3), ("x", "row"), ("sold",)),
+        (sample(row=["0", "1", "2"], shop=["a", "b", "b"], sold=["0"] * 3), ("row", "shop"), ("sold",)),
         (sample(row=["0", "1", "2"], low=["0"] * 3, high=["0"] * 3), ("row",), ("low", "high")),
     ],
 )
