@@ -2,6 +2,7 @@
 
 PodiumError        1   the job failed, or the work could not be done
 ├── UsageError     2   the command was not one that could work
+│   └── GoneError  2   what it asks for was there, and is not any more
 └── StackError     3   there is no stack to talk to, or it did not start
 """
 
@@ -26,6 +27,10 @@ class UsageError(PodiumError):
 
     exit_code = 2
     usual_hint = "`podium --help` lists the commands, `podium COMMAND --help` says what one takes."
+
+
+class GoneError(UsageError):
+    """What the arguments name is not there any more: an archived job's events, a file that was not kept."""
 
 
 class StackError(PodiumError):

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from podium.errors import PodiumError, StackError, UsageError
+from podium.errors import GoneError, PodiumError, StackError, UsageError
 
 if TYPE_CHECKING:
     import httpx
 
 _T = TypeVar("_T")
-_REFUSED: Final = frozenset({400, 403, 404, 409, 410, 413, 415, 422})
+_REFUSED: Final = frozenset({400, 403, 404, 409, 413, 415, 422})
 _HINTS: Final = {
     403: "Use a key that may: `podium keys create --help` says what each lets its holder do.",
     404: "`podium jobs` lists the jobs that there are.",
 }
 _NO_KEY: Final = 401
+_GONE: Final = 410
 _TOO_MANY: Final = 429
 _ACCOUNT: Final = re.compile(r"//[^/]*@")
 
@@ -67,6 +68,8 @@ def refusal(answer: httpx.Response) -> PodiumError:
     if answer.status_code == _NO_KEY:
         hint = "Set PODIUM_API_KEY; `podium keys create`, beside the gateway's NATS, makes a key."
         return UsageError(f"The gateway refused: {words}", hint=hint)
+    if answer.status_code == _GONE:
+        return GoneError(f"The gateway refused: {words}")
     if answer.status_code in _REFUSED:
         return UsageError(f"The gateway refused: {words}", hint=_HINTS.get(answer.status_code, ""))
     if answer.status_code == _TOO_MANY:

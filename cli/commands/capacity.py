@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -17,7 +18,7 @@ from cli.commands.options import Duration, home_option, json_option
 from cli.durations import show_duration
 from cli.screen import Screen, print_json
 from events.job import ENDED
-from podium.errors import StackError, UsageError
+from podium.errors import GoneError, StackError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,11 +124,14 @@ async def _known(home: Path | None) -> tuple[Known | None, str]:
         async with client_of(home) as client:
             listed = (await client.jobs(limit=_LISTED)).jobs
             ended = [job for job in listed if job.status in ENDED and job.attempt][:LOOKED_AT]
-            logs = [await client.log(job.job_id) for job in ended]
+            logs = []
+            for job in ended:
+                with contextlib.suppress(GoneError):  # Its events were archived.
+                    logs.append(await client.log(job.job_id))
     except StackError as error:
         return None, str(error)
     known = known_of(logs, event_overhead=value("event_overhead"), row_bytes=value("row_bytes"))
-    return known, "" if known else "no job has ended yet."
+    return known, "" if known else "the log holds the events of no job that has ended."
 
 
 def _site(

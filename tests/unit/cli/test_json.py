@@ -43,6 +43,7 @@ class Gateway(BaseHTTPRequestHandler):
     """Answers about one job as a gateway would, and remembers what it was asked."""
 
     asked: list[tuple[str, str, Any]]
+    archived = False
 
     def do_GET(self) -> None:
         assert ENDED is not None
@@ -54,6 +55,8 @@ class Gateway(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path == f"/jobs/{JOB}/events":
             self._answer(b"".join(map(frame, HISTORY)), "text/event-stream")
+        elif path == f"/jobs/{JOB}/log" and self.archived:
+            self._answer(b'{"detail": "They were archived."}', status=410)
         elif path == f"/jobs/{JOB}/log":
             self._answer(b"".join(map(told_line, HISTORY)), "application/x-ndjson")
         elif path == f"/jobs/{JOB}/logs":
@@ -140,6 +143,16 @@ def test_what_jobs_took_stands_beside_the_estimate(tmp_path: Path, gateway: str)
     assert (told["recorded"]["jobs"], told["recorded"]["job"]["events"]) == (1, len(HISTORY))
     assert told["recorded"]["plan"]["jobs_per_day"] == told["estimate"]["plan"]["jobs_per_day"]
     assert "recorded: 1 jobs" in podium(*words, home=tmp_path, url=gateway).stdout
+
+
+def test_what_archived_jobs_took_is_not_known(
+    tmp_path: Path, gateway: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Gateway, "archived", True)
+    words = ("capacity", "--jobs-per-month", "1000")
+    told = json.loads(podium(*words, "--json", home=tmp_path, url=gateway).stdout)
+    assert told["recorded"] is None
+    assert "the log holds the events of no job" in podium(*words, home=tmp_path, url=gateway).stdout
 
 
 def test_an_error_is_words_all_the_same(tmp_path: Path, gateway: str) -> None:
