@@ -156,7 +156,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     `id_column` is the submission's column of ids; `id_in_test` is False where test.csv has no such
     column, so that ids are taken from the sample submission by row.  `more_ids` are further columns that a
     submission has as the sample has them; those of them that are in test name a row together with the id.
-    `test_id_column` names test's column of ids where it is called otherwise.  A `sample` with an empty path
+    `test_id_column` names test's column of ids where it is called otherwise, `test_names` maps what test
+    calls other columns to train's names.  A `sample` with an empty path
     is none: the submission has test's ids, or its row numbers from 0, in their order.  `classes` are labels
     as they are written in a submission, in a fixed order (for `class_probabilities`: the order of its
     columns); empty for regression.  `dropped` maps a column that no model may use to the reason.  `sides`
@@ -183,6 +184,7 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     more_ids: tuple[str, ...] = ()
     test_id_column: str | None = None
+    test_names: dict[str, str] = {}
     sides: tuple[SideTable, ...] = ()
     missing_marks: dict[str, float] = {}
     doubts: tuple[Doubt, ...] = ()

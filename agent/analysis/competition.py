@@ -90,6 +90,7 @@ def state(
         notes=(*first.notes, *_notes(tables, files), *map(in_words, doubts)),
         doubts=doubts,
         test_id_column=tables.test_id_column,
+        test_names=tables.test_names,
         sides=tables.sides,
         missing_marks=missing_marks(tables.train, first.features),
     )

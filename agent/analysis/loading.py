@@ -34,7 +34,8 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True):
     Of a large table these are `sampled` rows; the sample and the ids are whole.  `sample` is the file's, or
     what it would be, and `entry` what its columns are for.  `ids_text` are test's ids as they are written, a
     column for each part, None where test has none; `test_id_column` is what test calls the first, None where
-    that is the sample's name.  `labels` are all of a target's values where only some rows are looked at.
+    that is the sample's name, and `test_names` maps what else test calls otherwise to train's names.
+    `labels` are all of a target's values where only some rows are looked at.
     """
 
     train: pl.DataFrame
@@ -45,6 +46,7 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True):
     ids_text: pl.DataFrame | None
     entry: Entry
     test_id_column: str | None = None
+    test_names: dict[str, str] = {}
     sides: tuple[SideTable, ...] = ()
     labels: dict[str, list[str]] = {}
     sampled: bool = False
@@ -67,6 +69,8 @@ def load_tables(data_dir: Path, files: CompetitionFiles, *, cells_max: int = CEL
     test_id = _test_id(id_column, test.columns)
     if test_id not in {None, id_column}:
         test = test.rename({str(test_id): id_column})
+    test_names = _other_names(train.columns, test.columns, {id_column, *entry.more_ids, *asked})
+    test = test.rename(test_names)
     joined = join_sides(data_dir, files.others, train, test, asked)
     names = _may_be_targets(joined.train.columns, joined.test.columns, id_column, asked)
     if not names:
@@ -86,6 +90,7 @@ def load_tables(data_dir: Path, files: CompetitionFiles, *, cells_max: int = CEL
         train_text=joined.train.select(names),
         ids_text=ids,
         test_id_column=None if test_id == id_column else test_id,
+        test_names=test_names,
         sides=joined.sides,
         labels=_labels(data_dir, files.train, names, train) if sampled else {},
         sampled=sampled,
@@ -132,6 +137,16 @@ def _with_ids(sample: TableFile, test: pl.DataFrame) -> TableFile:
         if test[name].n_unique() == test.height:
             return msgspec.structs.replace(sample, columns=(name, *asked))
     return msgspec.structs.replace(sample, columns=(free, *asked))
+
+
+def _other_names(train: Sequence[str], test: Sequence[str], taken: set[str]) -> dict[str, str]:
+    """Test's names that are train's but for case, blanks and marks -> train's; none that is `taken`."""
+    found: dict[str, str] = {}
+    for theirs in test:
+        ours = None if theirs in train or theirs in taken else by_plain_name(theirs, train)
+        if ours is not None and ours not in {*test, *taken, *found.values()}:
+            found[theirs] = ours
+    return found
 
 
 def _test_id(id_column: str, test: Sequence[str]) -> str | None:

@@ -229,6 +229,7 @@ def _config(brief: Brief, plan: Plan) -> str:
         "more_ids": _literal(brief.more_ids),
         "ids_in_test": _literal(brief.id_in_test),
         "test_id_column": _literal(brief.test_id_column or ""),
+        "test_names": _literal(brief.test_names),
         "targets": _literal({target.train_column: target.submission_column for target in brief.targets}),
         "classes": _literal(brief.classes),
         "positive": _literal(plan.objective.positive or ""),

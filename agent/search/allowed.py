@@ -49,6 +49,8 @@ def _unfit(brief: Brief) -> str | None:
         return "the tables are files of records, not of text"
     if brief.ids != brief.sample.columns[:1]:
         return "a row is named by more than the first column"
+    if brief.test_names:
+        return "train and test call their columns differently"
     if not brief.sample.path:
         return "there is no sample submission"
     if any(target.train_column not in brief.train.columns for target in brief.targets):

@@ -37,6 +37,7 @@ class Config:
     more_ids: tuple[str, ...]  # further columns that a submission has as the sample has them
     ids_in_test: bool
     test_id_column: str  # test's name for the ids; empty where it is the submission's
+    test_names: dict[str, str]  # what test calls a column otherwise -> its name in train
     targets: dict[str, str]  # column of train -> column of the submission
     classes: tuple[str, ...]  # labels as a submission writes them; empty where a number is predicted
     positive: str  # the class whose chance a binary model gives; empty where there is none

@@ -30,7 +30,8 @@ def load(folder: Path, config: Config) -> Tables:
         rows = np.sort(chance.choice(config.train_rows, config.rows_max, replace=False))
     chosen = pl.Series(rows) if len(rows) < config.train_rows else None
     train = whole(folder, config.train, [(side, side.train) for side in config.sides], config, rows=chosen)
-    test = whole(folder, config.test, [(side, side.test) for side in config.sides], config)
+    of_test = [(side, side.test) for side in config.sides]
+    test = whole(folder, config.test, of_test, config, names=config.test_names)
     if config.test_id_column and config.test_id_column in test.columns:
         test = test.rename({config.test_id_column: config.id_column})
     return Tables(train=train, test=test, sample=sample_of(folder, test, config), rows=rows)
@@ -41,14 +42,16 @@ def whole(
     table: Table,
     sides: list[tuple[Side, Table | None]],
     config: Config,
+    *,
     rows: pl.Series | None = None,
+    names: dict[str, str] | None = None,
 ) -> pl.DataFrame:
     """Train or test with its side tables, the columns that are used: numbers as Float64, all else as text."""
     used = {*config.numbers, *config.dates, *config.categories, *config.many_valued, *config.texts}
     as_text = {config.id_column, *config.more_ids, config.test_id_column}
     used |= {*as_text, *config.targets, *config.split_columns}
     keys = {key for side, _ in sides for key in side.keys}
-    cells = scan(folder, table)
+    cells = scan(folder, table).rename(names or {})
     columns = [name for name in cells.collect_schema().names() if name in used | keys]
     frame = stripped(read_cells(cells, columns=columns, rows=rows))
     for side, further in sides:

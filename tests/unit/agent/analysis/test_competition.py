@@ -173,6 +173,14 @@ def test_an_id_is_the_same_however_its_number_is_written(tmp_path, written):
     assert (brief.id_column, brief.id_in_test) == ("id", True)
 
 
+def test_a_column_may_be_called_a_little_otherwise_in_test(tmp_path):
+    brief = brief_of(
+        tmp_path, TRAIN, TEST.replace("id,a", "id, A "), "id,y\n" + rows(10, lambda i: f"{i},0", 40)
+    )
+    assert brief.test_names == {" A ": "a"}
+    assert [feature.name for feature in brief.features] == ["a"]
+
+
 def test_the_rows_own_numbers_are_no_feature(tmp_path):
     def numbered(table):
         head, *lines = table.splitlines()

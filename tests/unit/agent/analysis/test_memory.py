@@ -35,6 +35,7 @@ from agent.codegen.templates.tables import load
 from agent.codegen.templates.config import Config, Table
 train, test, sample = (Table(paths=(f"{name}.csv",)) for name in ("train", "test", "sample_submission"))
 rest = dict.fromkeys(Config.__dataclass_fields__, ()) | {"missing_marks": {}, "seed": 0, "test_id_column": ""}
+rest["test_names"] = {}
 chosen = Config(**rest | {
     "train": train, "test": test, "sample": sample, "id_column": "id", "ids_in_test": True,
     "numbers": ("a", "b", "c"), "targets": {"y": "y"}, "train_rows": 2_000_000, "rows_max": 50_000,

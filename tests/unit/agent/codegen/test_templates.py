@@ -39,6 +39,7 @@ def config(**changes: Any) -> Config:
         "more_ids": (),
         "ids_in_test": True,
         "test_id_column": "",
+        "test_names": {},
         "targets": {"y": "y"},
         "classes": (),
         "positive": "",
