@@ -16,7 +16,7 @@ from cli.embedded.image import agent_image
 from services import nats_tls
 from tests.chaos.clients import Clients
 from tests.chaos.history import History, read_rows, records_in
-from tests.cluster.probes import Probes, Sample
+from tests.cluster.probes import LATE_S, Probes, Sample
 from tests.cluster.steps import ALL, NATS, Step, every_step, wait_well
 from tests.compose.composition import Composition, run
 from tests.e2e.stack import wait_for
@@ -134,6 +134,8 @@ async def trial(
         async with asyncio.timeout(SETTLE_S):
             await clients.all_seen()
         settled_s = time.monotonic() - calm_s
+        # An outage that has not ended by now would have no end in the report.
+        await asyncio.sleep(2 * LATE_S)
     finally:
         probing.cancel()
         await asyncio.gather(probing, return_exceptions=True)
