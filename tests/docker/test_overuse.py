@@ -94,7 +94,7 @@ async def test_a_job_that_takes_too_much_memory_time_or_disk_says_which(
     started = (await events_of(log, jobs["memory"]))[2]
     assert isinstance(started, AttemptStarted)
     assert started.cpus == system["NCPU"]
-    assert started.notes == (f"64 CPUs were asked for, the Docker host has {system['NCPU']}",)
+    assert started.notes == (f"64 CPUs were asked for, the machine has {system['NCPU']}",)
     assert started.disk_bound == bound
     assert (failed["disk"].disk_bytes_peak or 0) > (PIECES_MAX - PIECES_PER_S) * PIECE_BYTES
     assert_bounded(bound, await log.read_job(jobs["disk"]))

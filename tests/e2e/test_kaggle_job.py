@@ -111,7 +111,7 @@ def test_a_container_without_a_network_does_the_same_through_its_executor(
             ANTHROPIC_API_KEY="sk-test",
         ) as stack,
     ):
-        asked = {"kaggle_url": URL, "budget_s": 50, "submit": True}
+        asked = {"kaggle_url": URL, "budget_s": 140, "submit": True}
         job = stack.http.post("/run", json=asked).json()["job_id"]
         view = stack.wait_ended(job, timeout_s=150)
         assert view["status"] == "success", view["error"]

@@ -48,7 +48,10 @@ def test_an_advice_that_is_not_taken_leaves_the_rules_plan_and_a_note() -> None:
         brief, plan, _ = planned(ClaudeSettings(key=server.key, base_url=server.url))
     rules = toy_plan()
     assert brief == toy_brief()
-    assert msgspec.structs.replace(plan, reasons=rules.reasons, seconds=rules.seconds) == rules
+    assert (
+        msgspec.structs.replace(plan, reasons=rules.reasons, seconds=rules.seconds, needs=rules.needs)
+        == rules
+    )
     assert "not taken" in plan.reasons["advice"]
 
 
