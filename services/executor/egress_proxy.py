@@ -61,9 +61,14 @@ class Proxy:
 
     def take(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Serve a connection, in a task of its own."""
+
+        def served(task: asyncio.Task[None]) -> None:
+            self._open.discard(task)
+            writer.close()  # here, since a task that is cancelled before its first step could not
+
         task = asyncio.create_task(self._serve(reader, writer, full=len(self._open) >= CONNECTIONS_MAX))
         self._open.add(task)
-        task.add_done_callback(self._open.discard)
+        task.add_done_callback(served)
 
     async def close(self) -> None:
         """End all connections."""
@@ -81,8 +86,6 @@ class Proxy:
                 await writer.drain()
         except (OSError, EOFError, TimeoutError) as error:  # an end that any connection may have
             _log.info("egress_connection_ended", error=repr(error))
-        finally:
-            writer.close()
 
     async def _lead(self, reader: StreamReader, writer: StreamWriter, *, full: bool) -> None:
         if full:

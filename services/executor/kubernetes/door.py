@@ -37,6 +37,7 @@ class Door:
         self._guests: dict[str, Guest] = {}
         self._ungreeted: set[asyncio.Task[None]] = set()
         self._server: Server | None = None
+        self._closed = False
 
     async def open(self, port: int) -> None:
         """Listen on every address of this machine.
@@ -72,6 +73,7 @@ class Door:
 
     async def close(self) -> None:
         """End all connections and listen no more."""
+        self._closed = True  # what was accepted a moment ago may still come
         if self._server is not None:
             self._server.close()
         for task in list(self._ungreeted):
@@ -81,12 +83,18 @@ class Door:
             await self.forget(digest)
 
     def _take(self, reader: StreamReader, writer: StreamWriter) -> None:
-        if len(self._ungreeted) >= _UNGREETED_MAX:
+        if self._closed or len(self._ungreeted) >= _UNGREETED_MAX:
             writer.close()
             return
+
+        def greeted(task: asyncio.Task[None]) -> None:
+            self._ungreeted.discard(task)
+            if task.cancelled():  # perhaps before its first step, which could have closed nothing
+                writer.close()
+
         task = asyncio.create_task(self._greet(reader, writer))
         self._ungreeted.add(task)
-        task.add_done_callback(self._ungreeted.discard)
+        task.add_done_callback(greeted)
 
     async def _greet(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Hand the connection on to its guest, or end it."""

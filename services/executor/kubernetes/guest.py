@@ -46,16 +46,20 @@ class Guest:
         self._came = asyncio.Event()
         self._asking = asyncio.Lock()
         self._network_open = False
+        self._closed = False
 
     def take_way_out(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Serve a connection of the agent's."""
-        if self._proxy is None:
+        if self._proxy is None or self._closed:
             writer.close()
         else:
             self._proxy.take(reader, writer)
 
     def take_files(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Ask by this connection from now on."""
+        if self._closed:
+            writer.close()
+            return
         self._drop_files()
         self._files = (reader, writer)
         self._came.set()
@@ -92,7 +96,8 @@ class Guest:
         return data
 
     async def close(self) -> None:
-        """End all connections."""
+        """End all connections, and any that still comes."""
+        self._closed = True
         self._drop_files()
         if self._proxy is not None:
             await self._proxy.close()

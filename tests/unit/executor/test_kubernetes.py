@@ -264,6 +264,25 @@ async def test_the_door_is_for_those_it_knows(tmp_path: Path, capsys: pytest.Cap
         await door.close()
 
 
+async def test_what_a_door_took_in_ends_with_it(tmp_path: Path) -> None:
+    door, guest = Door(), Guest("g", allowed=None, told=Told(tmp_path / "told", "g"))
+    await door.open(0)
+    door.let_in(digest_of("right"), guest)
+    late = await asyncio.start_server(guest.take_files, "127.0.0.1", 0)
+    async with asyncio.timeout(10):
+        silent = await asyncio.open_connection("127.0.0.1", door.port)
+        known = await asyncio.open_connection("127.0.0.1", door.port)
+        known[1].write(b"podium-porter files right\n")
+        assert await known[0].readline() == b"ok\n"
+        await door.close()
+        too_late = await asyncio.open_connection(*late.sockets[0].getsockname())
+        for reader, writer in (silent, known, too_late):
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+            writer.close()
+    late.close()
+
+
 def test_a_cluster_is_told_of_in_full_or_not_at_all() -> None:
     asked = {"PODIUM_RUNTIME": "kubernetes", "PODIUM_EXECUTOR_ID": "e"}
     found = read(Environment(asked)).kubernetes
