@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from cli.embedded.servers import free_port
 
@@ -32,6 +33,17 @@ def compose_command() -> Sequence[str] | None:
         except FileNotFoundError:
             continue
     return None
+
+
+def needed_compose() -> Sequence[str]:
+    """Compose for a test, which is skipped where there is none, or fails where Docker is required."""
+    compose = compose_command()
+    if compose is None:
+        reason = "neither docker compose nor docker-compose is here"
+        if os.environ.get("PODIUM_REQUIRE_DOCKER"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return compose
 
 
 def run(command: Sequence[str], **settings: Any) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from cli.grading import grade
-from tests.compose.composition import ROOT, SECRETS, Composition, compose_command
+from tests.compose.composition import ROOT, SECRETS, Composition, needed_compose
 from tests.e2e.stack import wait_for
 
 if TYPE_CHECKING:
@@ -77,13 +76,7 @@ asyncio.run(main(sys.argv[1]))
 
 @pytest.fixture(scope="module")
 def composition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composition]:
-    compose = compose_command()
-    if compose is None:
-        reason = "neither docker compose nor docker-compose is here"
-        if os.environ.get("PODIUM_REQUIRE_DOCKER"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    made = Composition(compose, tmp_path_factory.mktemp("compose"))
+    made = Composition(needed_compose(), tmp_path_factory.mktemp("compose"))
     try:
         made.compose("up", "--detach")
         wait_for(made.is_ready, timeout_s=60, what=lambda: made.compose("logs", "--tail", "20"))
