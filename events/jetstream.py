@@ -7,6 +7,7 @@ Source: optimistic append by the headers ``Nats-Expected-Last-Subject-Sequence``
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 _WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
 _ACK_S: Final = 2.0
 _TRIES: Final = 3
+_STALE_TRIES: Final = 20
+_STALE_PAUSE_S: Final = 0.1
 
 
 class _Refusal(msgspec.Struct, frozen=True):
@@ -110,8 +113,27 @@ class JetStreamLog:
         raise UnavailableError(f"no acknowledgement from JetStream: {last!r}") from last
 
     async def read_job(self, job_id: str) -> list[Recorded]:
-        """See `events.log.Log.read_job`."""
-        return await read_all(self._connection, subject=subjects.of_job(job_id))
+        """See `events.log.Log.read_job`; a replica that lags is not believed that there is no such job."""
+        subject = subjects.of_job(job_id)
+        records = await read_all(self._connection, subject=subject)
+        tries = 0
+        while not records and await self._leader_has(subject):
+            if tries == _STALE_TRIES:
+                raise UnavailableError(f"what was read of {subject} is from before its first event")
+            tries += 1
+            await asyncio.sleep(_STALE_PAUSE_S)
+            records = await read_all(self._connection, subject=subject)
+        return records
+
+    async def _leader_has(self, subject: str) -> bool:
+        """The stream's leader, which no replica is ahead of, holds something there."""
+        try:
+            await self._js.get_last_msg(subjects.STREAM, subject)
+        except NotFoundError:
+            return False
+        except (NatsError, TimeoutError, OSError) as error:
+            raise UnavailableError(f"no answer from JetStream: {error!r}") from error
+        return True
 
     async def extent(self) -> Extent:
         """Which log it is, and where it ends; a stream that was deleted and made again is another log.
