@@ -223,10 +223,11 @@ def test_a_job_is_one_trace_through_all_services(stack: Stack, collector: Collec
     )
     by_id = {span.id: span for span in mine}
     root = spans()["job"]
-    assert [(span.name, by_id[span.parent].name) for span in mine if span.failed] == [
+    # Two services say these, in either order.
+    assert {(span.name, by_id[span.parent].name) for span in mine if span.failed} == {
         ("planning", "attempt 1"),
         ("attempt 1", "job"),
-    ]
+    }
     assert spans()["submit"].links == (CALLER.split("-")[1],)
     for span in mine:
         if span.service != "podium-projector":
