@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import pytest
 import yaml
 
 from tests.cluster.steps import ALL, NATS, TWICE
-from tests.compose.composition import ROOT, compose_command
+from tests.compose.composition import ROOT, needed_compose
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,12 +20,7 @@ ONCE = {"prepare", "operator"}
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    compose = compose_command()
-    if compose is None:
-        reason = "neither docker compose nor docker-compose is here"
-        if os.environ.get("PODIUM_REQUIRE_DOCKER"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    compose = needed_compose()
     env = tmp_path_factory.mktemp("compose") / "env"
     env.write_text("DOCKER_GID=1\nPODIUM_SECRETS_DIR=/secrets\n")
     words = ("--env-file", str(env), "--file", "compose.cluster.yaml", "--profile", "operator", "config")

@@ -10,8 +10,9 @@ import pytest
 from nats.js.errors import APIError
 from structlog.testing import capture_logs
 
-from events import catalogue, subjects
+from events import catalogue, jetstream, subjects
 from events.catalogue import AttemptScheduled, JobCancelRequested, JobRequested
+from events.feed import read_all
 from events.jetstream import JetStreamLog, ensure_stream
 from events.live import LiveJobs
 from events.log import ConflictError, JobAt, LogAt, UnavailableError
@@ -271,3 +272,26 @@ async def test_a_follower_that_lost_its_cancellation_ends_all_the_same(log: JetS
     following.cancel()
     assert done
     assert following.cancelled()
+
+
+async def test_a_reading_from_before_a_job_is_not_believed(
+    log: JetStreamLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = requested()
+    await log.append(job, expect=JobAt(sequence=0))
+    readings = 0
+
+    async def lagging(connection: Client, *, subject: str) -> list[Recorded]:
+        nonlocal readings
+        readings += 1
+        return [] if readings <= lag else await read_all(connection, subject=subject)
+
+    monkeypatch.setattr(jetstream, "read_all", lagging)
+    monkeypatch.setattr(jetstream, "_STALE_PAUSE_S", 0.0)
+    lag = 2
+    assert [record.event for record in await log.read_job(job.job_id)] == [job]
+    readings, lag = 0, 1_000
+    with pytest.raises(UnavailableError, match="before its first event"):
+        await log.read_job(job.job_id)
+    readings = 0
+    assert (await log.read_job("nobody"), readings) == ([], 1)

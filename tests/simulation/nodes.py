@@ -93,8 +93,8 @@ class Node:
         self.link.heal()
 
     async def main(self) -> None:
-        """What the process does."""
-        raise NotImplementedError
+        """What the process does; a gateway, which only does what it is asked, is never booted."""
+        raise AssertionError(f"{self.name} has nothing to run by itself")
 
     def _new_port(self) -> Port:
         return Port(
