@@ -46,14 +46,6 @@ def quiet(*_: object) -> None:
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    server = NatsServer(tmp_path)
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest.fixture
 async def client(server: NatsServer) -> AsyncIterator[Client]:
     async with server.connection() as client:
         await ensure_stream(client.jetstream())

@@ -11,24 +11,16 @@ from events import subjects
 from events.dead_letters import OMITTED, DeadLetter, DeadLetters, ensure_dead_letters
 from events.jetstream import ensure_stream
 from events.log import UnavailableError
-from tests.servers import NatsServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from nats.aio.client import Client
 
+    from tests.servers import NatsServer
+
 SUBJECT = "jobs.j.JobExploded"
 HEADERS = {"ce-id": "x", "Nats-Msg-Id": "x", "Nats-Expected-Last-Subject-Sequence": "0"}
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    server = NatsServer(tmp_path)
-    server.start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture

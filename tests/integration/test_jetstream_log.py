@@ -18,24 +18,15 @@ from events.live import LiveJobs
 from events.log import ConflictError, JobAt, LogAt, UnavailableError
 from events.recorded import Unreadable
 from services.gateway.cancel import request_cancel
-from tests.servers import NatsServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
 
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
     from events.recorded import Recorded
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    server = NatsServer(tmp_path)
-    server.start()
-    yield server
-    server.kill()
+    from tests.servers import NatsServer
 
 
 @pytest.fixture
