@@ -20,7 +20,7 @@ ONCE = {"prepare", "operator"}
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    compose = needed_compose()
+    compose = needed_compose(daemon=False)
     env = tmp_path_factory.mktemp("compose") / "env"
     env.write_text("DOCKER_GID=1\nPODIUM_SECRETS_DIR=/secrets\n")
     words = ("--env-file", str(env), "--file", "compose.cluster.yaml", "--profile", "operator", "config")

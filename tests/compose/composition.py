@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,15 +36,24 @@ def compose_command() -> Sequence[str] | None:
     return None
 
 
-def needed_compose() -> Sequence[str]:
-    """Compose for a test, which is skipped where there is none, or fails where Docker is required."""
-    compose = compose_command()
+def needed_compose(*, daemon: bool = True) -> Sequence[str]:
+    """Compose for a test, with a `daemon` to start containers; without, the test is skipped, or fails where
+    Docker is required.
+    """
+    compose, reason = compose_command(), None
     if compose is None:
         reason = "neither docker compose nor docker-compose is here"
-        if os.environ.get("PODIUM_REQUIRE_DOCKER"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return compose
+    elif daemon and (shutil.which("docker") is None or _fails(["docker", "info"])):
+        reason = "no Docker daemon answers"
+    if compose is not None and reason is None:
+        return compose
+    if os.environ.get("PODIUM_REQUIRE_DOCKER"):
+        pytest.fail(str(reason))
+    pytest.skip(str(reason))
+
+
+def _fails(command: Sequence[str]) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode != 0
 
 
 def run(command: Sequence[str], **settings: Any) -> str:
