@@ -62,8 +62,12 @@ bench: $(VENV)/.dev-ready ## measure how fast the parts are
 
 BUDGETS ?= 60
 COMPETITIONS ?=
+CPUS ?= 2
+LANES ?= 1
+SYSTEMS ?= podium,autogluon,flaml,hgb
 bench-agent: $(VENV)/.dev-ready $(PEERS)/.ready ## score the agent beside AutoML: make bench-agent BUDGETS=60,180
-	@$(BIN)/python -m tests.bench.bench_agent --budgets "$(BUDGETS)" --competitions "$(COMPETITIONS)"
+	@$(BIN)/python -m tests.bench.bench_agent --budgets "$(BUDGETS)" --competitions "$(COMPETITIONS)" \
+	  --systems $(SYSTEMS) --cpus $(CPUS) --lanes $(LANES) $(if $(KEEP),--keep)
 
 bench-gateway: $(VENV)/.dev-ready $(RIVAL)/.ready ## measure how many jobs the gateway takes, beside a usual job service
 	@$(BIN)/python -m tests.bench.bench_gateway

@@ -50,7 +50,7 @@ class PlanAdvice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     `num_leaves` and `min_data_in_leaf` are LightGBM's, `max_depth` is XGBoost's, the others are both's.
     """
 
-    members: Annotated[tuple[Member, ...], Meta(min_length=1, max_length=8)]
+    members: Annotated[tuple[Member, ...], Meta(min_length=1, max_length=10)]
     folds: Annotated[int, Meta(ge=3, le=10)]
     learning_rate: Annotated[float, Meta(ge=0.005, le=0.3)]
     num_leaves: Annotated[int, Meta(ge=4, le=255)]

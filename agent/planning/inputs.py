@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from agent.brief import Brief, Feature, Validation
 
 _CODES_MAX: Final = 60
@@ -16,6 +18,9 @@ _CODES_MAX: Final = 60
 _CODED_NUMBER: Final = re.compile(r"(^|[_\s])(id|code|zip|zipcode|postcode)$|Id$|ID$|Code$|SubClass$")
 _OUTPUTS_ENCODED_MAX: Final = 12
 """With more classes a column of means for each of them and each category would drown the rest."""
+
+_PAIRED_NUMBERS_MAX: Final = 150
+"""More are mostly alike (pixels, counts): a ratio of two says little."""
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,8 +79,8 @@ def _columns(features: tuple[Feature, ...]) -> Columns:
     )
 
 
-def feature_steps(columns: Columns, outputs: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Steps that need no target, and encoders that do."""
+def feature_steps(columns: Columns, outputs: int) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Steps that need no target, encoders that do, and encoders that are tried before they are used."""
     wordy = columns.categories or columns.many_valued or columns.texts
     steps = {
         "numbers": columns.numbers,
@@ -88,8 +93,13 @@ def feature_steps(columns: Columns, outputs: int) -> tuple[tuple[str, ...], tupl
         "text_topics": columns.texts,
     }
     few = outputs <= _OUTPUTS_ENCODED_MAX
-    encoders = {"target_means": columns.many_valued and few, "text_scores": columns.texts and few}
-    return (
-        tuple(name for name, wanted in steps.items() if wanted),
-        tuple(name for name, wanted in encoders.items() if wanted),
-    )
+    encoders = {
+        "target_means": columns.many_valued and few,
+        "text_scores": columns.texts and few,
+    }
+    options = {"pairs": few and 1 < len(columns.numbers) <= _PAIRED_NUMBERS_MAX}
+
+    def wanted(named: Mapping[str, object]) -> tuple[str, ...]:
+        return tuple(name for name, used in named.items() if used)
+
+    return wanted(steps), wanted(encoders), wanted(options)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from agent.planning.means import FEW_ROWS
+from agent.planning.means import FEW_ROWS, passes_of
 
 if TYPE_CHECKING:
     from agent.brief import Brief
@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from agent.planning.objective import Objective
 
 Member: TypeAlias = Literal[
-    "LightGBM", "RandomSplits", "XGBoost", "Linear", "Kernel", "Network", "ExtraTrees", "Neighbours"
+    "LightGBM",
+    "RandomSplits",
+    "XGBoost",
+    "Linear",
+    "Kernel",
+    "Network",
+    "ExtraTrees",
+    "Neighbours",
+    "LargeTrees",
+    "SmallTrees",
 ]
 
 _WIDE_COLUMNS: Final = 150
@@ -43,14 +52,18 @@ class Boosting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def members_of(brief: Brief, outputs: int, means: Means) -> tuple[Member, ...]:
-    """Boosted trees always; the others, which cannot stop half way, where they are quick."""
+    """Boosted trees always; the others, which cannot stop half way, where they are quick.
+
+    Trees of other sizes come last: they are for a second pass.
+    """
+    sizes: tuple[Member, ...] = ("LargeTrees", "SmallTrees") if passes_of(means) > 1 else ()
     others = [member for member, load in _loads(brief, outputs, means).items() if load < 1]
     # Of many columns and classes boosting needs long, and the others tell as much: they go first.
     if outputs > 2 and len(brief.features) > _WIDE_COLUMNS:
         first: tuple[Member, ...] = ("Kernel", "LightGBM") if "Kernel" in others else ("LightGBM",)
         rest = [member for member in ("Network", "ExtraTrees", "Linear", "Neighbours") if member in others]
-        return (*first, *rest, "RandomSplits", "XGBoost")
-    return ("LightGBM", "RandomSplits", "XGBoost", *others)
+        return (*first, *rest, "RandomSplits", "XGBoost", *sizes)
+    return ("LightGBM", "RandomSplits", "XGBoost", *others, *sizes)
 
 
 def needs_of(brief: Brief, outputs: int, means: Means) -> dict[str, float]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 QUICK_BUDGET_S: Final = 90.0
 FEW_ROWS: Final = 5_000
+_PASS_S: Final = 5.0
+_PASSES_MAX: Final = 20
 _TEXT_CELLS: Final = 40
 """A text is about as much work as so many numbers."""
 
@@ -48,6 +50,11 @@ def folds_of(rows: int, means: Means) -> int:
     else:
         folds = 4 if means.seconds <= QUICK_BUDGET_S and rows > 100_000 else 5
     return math.ceil(folds / means.threads) * means.threads if means.threads <= folds else folds
+
+
+def passes_of(means: Means) -> int:
+    """How often all models may be fitted: within the time, and as long as it still tells anything."""
+    return int(min(_PASSES_MAX, max(1.0, means.seconds // _PASS_S)))
 
 
 def rows_max(columns: Columns, features: int, means: Means) -> int:

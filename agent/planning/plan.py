@@ -6,21 +6,18 @@ Pure rules.  The words in a `Plan` that name choices (`steps`, `decide`, ...) ar
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from agent.planning.inputs import Columns, columns_of, feature_steps, split_columns
 from agent.planning.learners import Boosting, Member, boosting_of, members_of, needs_of
-from agent.planning.means import folds_of, rows_max
+from agent.planning.means import folds_of, passes_of, rows_max
 from agent.planning.objective import Objective, objective_of
 
 if TYPE_CHECKING:
     from agent.brief import Brief
     from agent.planning.means import Means
-
-_PASS_S: Final = 10.0
-_PASSES_MAX: Final = 10
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +32,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     columns: Columns
     steps: tuple[str, ...]
     encoders: tuple[str, ...]
+    options: tuple[str, ...]
     split: str
     learn_from: str
     for_test: str
@@ -56,11 +54,11 @@ def make_plan(brief: Brief, means: Means, *, target_min: float | None) -> Plan:
     objective, why = objective_of(brief, target_min)
     columns = columns_of(brief)
     outputs = len(brief.classes) if objective.learn == "chances" else 1
-    steps, encoders = feature_steps(columns, outputs)
+    steps, encoders, options = feature_steps(columns, outputs)
     folds = folds_of(brief.train.rows, means)
     split, learn_from, for_test = _split(brief)
     boosting = boosting_of(objective, brief, outputs, means)
-    passes = int(min(_PASSES_MAX, max(1.0, means.seconds // _PASS_S)))
+    passes = passes_of(means)
     reasons = why | {
         "folds": f"{folds} folds: {brief.train.rows} rows and {means.seconds:.0f} s for training.",
         "split": brief.validation.reason,
@@ -74,6 +72,7 @@ def make_plan(brief: Brief, means: Means, *, target_min: float | None) -> Plan:
         columns=columns,
         steps=steps,
         encoders=encoders,
+        options=options,
         split=split,
         learn_from=learn_from,
         for_test=for_test,
@@ -99,6 +98,7 @@ def safer(plan: Plan, seconds: float) -> Plan:
         columns=columns,
         steps=("numbers", "missing_count", "codes"),
         encoders=(),
+        options=(),
         members=("LightGBM",),
         folds=min(3, plan.folds),
         passes=1,

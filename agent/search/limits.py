@@ -9,7 +9,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The bounds of a search; seconds are of a wall clock.
 
     `templates_share` is the templates' part of the time for scripts, `search_s_min` the least that a search
-    is begun with, `step_s_min` what a further attempt is begun with.  An attempt may use `step_share` of the
+    is planned with, `first_s_min` what its first attempt is judged with, whose script is there by then, and
+    `step_s_min` what a further attempt is begun with.  An attempt may use `step_share` of the
     time that is left, or what makes `folds_few` runs of `run_s_good`.  No fold is left out where each run
     gets `run_s_good`; a run of less than `run_s_min` is not begun.  `call_s_max` is the limit for one
     answer, `call_share` its part of the time that is left.
@@ -22,9 +23,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     templates_share: float = 0.4
-    search_s_min: float = 90.0
+    search_s_min: float = 60.0
     run_s_min: float = 10.0
     run_s_good: float = 20.0
+    first_s_min: float = 45.0
     step_s_min: float = 75.0
     step_share: float = 0.5
     call_s_max: float = 180.0

@@ -62,7 +62,7 @@ class Runs(msgspec.Struct, frozen=True, kw_only=True):
 def next_step(tree: Tree, left_s: float, *, maximize: bool, limits: Limits) -> Step:
     """The next step, where `left_s` seconds are left for the whole search."""
     last = tree[-1]
-    if left_s < limits.step_s_min:
+    if left_s < (limits.first_s_min if len(tree) == 1 else limits.step_s_min):
         return Stop(why="There was no time for another attempt.")
     if len(tree) > limits.attempts_max:
         return Stop(why=f"{limits.attempts_max} attempts are enough.")

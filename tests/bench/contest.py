@@ -10,11 +10,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from agent.analysis.competition import analyse
+if TYPE_CHECKING:
+    from agent.brief import Brief
 
 ROOT: Final = Path(__file__).parents[2]
 LATE_S: Final = 2.0
@@ -85,9 +86,8 @@ def run_podium(folder: Path, grade: Any, means: Means) -> Result:
     return result
 
 
-def run_peer(system: str, folder: Path, grade: Any, means: Means) -> Result:
+def run_peer(system: str, folder: Path, brief: Brief, grade: Any, means: Means) -> Result:
     """Another system, told what Podium's analysis found; what the analysis took is not counted."""
-    brief = analyse(folder / "public", folder.name, progress=lambda _done, _words: None)
     tables = {"train": brief.train, "test": brief.test, "sample": brief.sample}
     with tempfile.TemporaryDirectory() as scratch:
         path, submission = Path(scratch) / "task.json", Path(scratch) / "submission.csv"

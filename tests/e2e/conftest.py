@@ -49,7 +49,7 @@ def home(tmp_path: Path) -> Path:
     """A stack's folder, with the bundled competitions' public files."""
     for competition in BUNDLED.iterdir():
         if competition.is_dir():
-            _publish(competition, tmp_path)
+            publish(competition, tmp_path)
     tmp_path.chmod(0o755)
     return tmp_path
 
@@ -61,13 +61,14 @@ def shared_competition(home: Path) -> Callable[[str], Path]:
     def publish(slug: str) -> Path:
         if not (SHARED / slug).is_dir():
             pytest.skip(f"../shared/competitions/{slug} is not here")
-        _publish(SHARED / slug, home)
+        publish(SHARED / slug, home)
         return SHARED / slug
 
     return publish
 
 
-def _publish(competition: Path, home: Path) -> None:
+def publish(competition: Path, home: Path) -> None:
+    """Put a competition's public files, and nothing else of it, into a stack's folder."""
     target = home / "competitions" / competition.name / "public"
     shutil.copytree(competition / "public", target, copy_function=shutil.copyfile)
 

@@ -68,10 +68,10 @@ def test_a_url_becomes_a_submission_that_a_script_of_the_models_has_made_better(
         ) as stack,
     ):
         url = f"https://www.kaggle.com/c/{BIKES}"
-        answered = stack.http.post("/run", json={"kaggle_url": url, "budget_s": 200, "submit": True})
+        answered = stack.http.post("/run", json={"kaggle_url": url, "budget_s": 130, "submit": True})
         assert answered.status_code == 202
         job = answered.json()["job_id"]
-        view = stack.wait_ended(job, timeout_s=195)
+        view = stack.wait_ended(job, timeout_s=128)
         assert view["status"] == "success", view["error"]
         files = {name: stack.http.get(f"/jobs/{job}/files/{name}") for name in FILES}
         calls = [event for event in stack.events(job) if event["type"] == "LlmCallCompleted"]

@@ -47,7 +47,14 @@ USAGE = {
 }
 KEY = "sk-canary-of-anthropic"
 QUICK = Limits(
-    search_s_min=1.0, run_s_min=0.5, run_s_good=1.0, step_s_min=1.0, repairs_max=1, drafts=1, attempts_max=2
+    search_s_min=1.0,
+    first_s_min=1.0,
+    run_s_min=0.5,
+    run_s_good=1.0,
+    step_s_min=1.0,
+    repairs_max=1,
+    drafts=1,
+    attempts_max=2,
 )
 
 

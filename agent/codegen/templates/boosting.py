@@ -14,6 +14,8 @@ from agent.codegen.templates.lessons import Lesson, Model
 
 ROUNDS_MIN = 5  # what a model gets however late it is
 RANDOM_SPLITS = {"extra_trees": True, "min_data_in_leaf": 5}
+LARGER = 4  # times the leaves of the usual trees
+SMALLER = 2  # to divide their depth by
 
 
 class Watch:
@@ -70,6 +72,23 @@ def fit_random_splits(lesson: Lesson, config: Config) -> Model:
     Source: Geurts et al., Extremely randomized trees, Machine Learning 2006.
     """
     return fit_lightgbm(lesson, replace(config, lightgbm=config.lightgbm | RANDOM_SPLITS))
+
+
+def fit_large_trees(lesson: Lesson, config: Config) -> Model:
+    """LightGBM with trees that grow far, each from fewer of the columns: what acts in concert."""
+    large = {
+        "num_leaves": LARGER * config.lightgbm["num_leaves"],
+        "feature_fraction": 0.7 * config.lightgbm["feature_fraction"],
+        "min_data_in_leaf": 10,
+        "lambda_l2": 8.0,
+    }
+    return fit_lightgbm(lesson, replace(config, lightgbm=config.lightgbm | large))
+
+
+def fit_small_trees(lesson: Lesson, config: Config) -> Model:
+    """XGBoost with trees of few leaves: nearly a sum of what each column tells alone."""
+    small = {"max_depth": config.xgboost["max_depth"] // SMALLER, "eta": SMALLER * config.xgboost["eta"]}
+    return fit_xgboost(lesson, replace(config, xgboost=config.xgboost | small))
 
 
 def fit_xgboost(lesson: Lesson, config: Config) -> Model:

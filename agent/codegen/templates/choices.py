@@ -20,6 +20,7 @@ class Choices:
     target: Callable[[pl.Series, Config], NDArray[np.float64]]
     steps: tuple[Callable[[pl.DataFrame, Config], Block], ...]
     encoders: tuple[Callable[[pl.DataFrame, Config], Encoder], ...]
+    options: tuple[Callable[[pl.DataFrame, Config], Encoder], ...]  # encoders that are tried first
     split: Callable[[pl.DataFrame, NDArray[np.float64], Config], NDArray[np.int64]]
     learn_from: Callable[[NDArray[np.int64], int], NDArray[np.int64]]
     for_test: Callable[..., NDArray[np.float64]]

@@ -38,14 +38,23 @@ class Look:
         return float(np.mean(losses)) <= (1 + NEARLY) * self.loss
 
 
-def first_look(problem: Problem, config: Config, choices: Choices, pace: Pace) -> Look:
-    """Learn from some rows, from columns that need no target, and answer the last fold and test."""
-    name = next((kind for kind in STOPPABLE if kind in choices.members), next(iter(choices.members)))
-    quick = replace(
+def quick_kind(choices: Choices) -> str:
+    """The kind of model that looks first: one that can stop after any round, if there is one."""
+    return next((kind for kind in STOPPABLE if kind in choices.members), next(iter(choices.members)))
+
+
+def quickened(config: Config) -> Config:
+    """The same with boosting in large steps."""
+    return replace(
         config,
         lightgbm=config.lightgbm | {"learning_rate": LOOK_RATE},
         xgboost=config.xgboost | {"eta": LOOK_RATE},
     )
+
+
+def first_look(problem: Problem, config: Config, choices: Choices, pace: Pace) -> Look:
+    """Learn from some rows, from columns that need no target, and answer the last fold and test."""
+    name, quick = quick_kind(choices), quickened(config)
     hasty = replace(
         pace, end=pace.now() + LOOK_SHARE * pace.left(), fits=config.threads * len(config.targets)
     )

@@ -15,6 +15,7 @@ from agent.codegen.templates.clock import STARTED
 from agent.codegen.templates.config import Config
 from agent.codegen.templates.decisions import Raw
 from agent.codegen.templates.first_look import first_look, hastened, timely
+from agent.codegen.templates.options import with_options
 from agent.codegen.templates.pace import Pace
 from agent.codegen.templates.pool import STOPPABLE, Pool
 from agent.codegen.templates.tables import load, submission_order
@@ -105,6 +106,7 @@ def learn(problem: Problem, answer: Answer, config: Config, choices: Choices, pa
     """
     look = first_look(problem, config, choices, pace)
     problem, look = timely(problem, look, config, choices, pace)
+    problem = with_options(problem, look, config, choices, pace)
     looked = replace(answer, rows=answer.rows[look.held], fold=look.raws[0].fold)
     for of in ("quick", ""):
         looked.write(of, look.raws, config, choices)
@@ -115,34 +117,34 @@ def learn(problem: Problem, answer: Answer, config: Config, choices: Choices, pa
     pool = Pool(config=config, choices=choices)
     gains: list[dict[str, float]] = []
     failed: dict[str, Exception] = {}
-    best = float("inf")
-    for number in range(config.passes):
-        for name in choices.members:
-            if name in failed or not pool.worth_fitting(name, pace):
-                continue
-            if number or name not in STOPPABLE:
-                pace.fits = pace.done + fits
-            before, hurry = pace.now(), bool(pool.passes)
-            try:
-                found = one_pass(
-                    name, number, problem=problem, config=config, choices=choices, pace=pace, hurry=hurry
-                )
-            except Exception as error:  # noqa: BLE001 - whatever a library has against these data, others may do
-                pace.say(0.5, f"{name} failed: {error!r}")
-                failed[name] = error
-                continue
-            if found is None:
-                continue
-            pool.add(name, [raw for raw, _ in found], seconds=pace.now() - before)
-            gains += [gain for _, gain in found if sum(gain.values())]
-            answer.write(name.lower(), pool.mean(name), config, choices)
-            mixed, words, loss = pool.mixed()
-            pace.say(0.15 + 0.8 * min(1.0, pace.done / pace.fits), words)
-            beaten = loss <= best if best < float("inf") else look.is_beaten_by(mixed, problem.fold, choices)
-            if beaten:
-                best = loss
-                answer.write("", mixed, config, choices)
-                write_importance(answer.folder, gains)
+    answered = False
+    for number, name in pool.tries(pace):
+        if name in failed:
+            continue
+        if number or name not in STOPPABLE:
+            pace.fits = pace.done + fits
+        before, hurry = pace.now(), bool(pool.passes)
+        try:
+            found = one_pass(
+                name, number, problem=problem, config=config, choices=choices, pace=pace, hurry=hurry
+            )
+        except Exception as error:  # noqa: BLE001 - whatever a library has against these data, others may do
+            pace.say(0.5, f"{name} failed: {error!r}")
+            failed[name] = error
+            continue
+        if found is None:
+            continue
+        pool.add(name, [raw for raw, _ in found], seconds=pace.now() - before)
+        gains += [gain for _, gain in found if sum(gain.values())]
+        answer.write(name.lower(), pool.mean(name), config, choices)
+        best = pool.best
+        mixed, words, loss = pool.mixed()
+        pace.say(0.15 + 0.8 * min(1.0, pace.done / pace.fits), words)
+        beaten = loss <= best if answered else look.is_beaten_by(mixed, problem.fold, choices)
+        if beaten:
+            answered = True
+            answer.write("", mixed, config, choices)
+            write_importance(answer.folder, gains)
     if not pool.passes and failed:
         raise next(iter(failed.values()))
 

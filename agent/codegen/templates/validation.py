@@ -23,6 +23,7 @@ class Problem:
 
     base: list[Block]  # the first len(fold) rows are train's, the rest test's
     encoders: list[Encoder]
+    options: list[Encoder]  # that may become encoders
     targets: list[NDArray[np.float64]]
     fold: NDArray[np.int64]
     encoded: dict[tuple[int, int], list[Block]] = field(default_factory=dict)
@@ -65,7 +66,8 @@ def prepare(
     encoders = [make(frame, config) for make in choices.encoders]
     width = sum(len(part.names) for part in base)
     pace.say(0.14, f"{len(rows)} rows to learn from, {test.height} to predict, {width} columns")
-    return Problem(base=base, encoders=encoders, targets=targets, fold=fold), rows
+    options = [make(frame, config) for make in choices.options]
+    return Problem(base=base, encoders=encoders, options=options, targets=targets, fold=fold), rows
 
 
 @dataclass(frozen=True, kw_only=True)

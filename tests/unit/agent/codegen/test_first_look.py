@@ -21,6 +21,7 @@ CHOICES = Choices(
     target=None,
     steps=(),
     encoders=(),
+    options=(),
     split=folds.time_folds,
     learn_from=folds.earlier,
     for_test=None,
@@ -50,7 +51,7 @@ def problem_of(target: Any) -> Problem:
         ),
     ]
     fold = np.minimum(np.arange(ROWS) // 60, 3) - 1
-    return Problem(base=base, encoders=[], targets=[target(day)[:ROWS].astype(float)], fold=fold)
+    return Problem(base=base, encoders=[], options=[], targets=[target(day)[:ROWS].astype(float)], fold=fold)
 
 
 def test_a_trend_is_left_out_only_where_that_foretells_the_last_fold_better() -> None:

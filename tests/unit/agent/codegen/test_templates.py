@@ -290,6 +290,8 @@ def test_a_fold_has_no_say_in_its_own_rounds() -> None:
         boosting.fit_lightgbm,
         boosting.fit_random_splits,
         boosting.fit_xgboost,
+        boosting.fit_large_trees,
+        boosting.fit_small_trees,
         plain_models.fit_linear,
         plain_models.fit_kernel,
         plain_models.fit_network,
@@ -313,12 +315,14 @@ def test_every_kind_of_model_learns_what_is_plain(fit: Any, learn: str) -> None:
         rounds=60,
         lightgbm={
             "objective": kinds[learn],
+            "num_leaves": 31,
+            "feature_fraction": 1.0,
             "min_data_in_leaf": 5,
             "min_data_per_group": 5,
             "cat_smooth": 1.0,
             **many,
         },
-        xgboost={"objective": objectives[learn], **many},
+        xgboost={"objective": objectives[learn], "max_depth": 6, "eta": 0.3, **many},
     )
     lesson = lessons.Lesson(
         matrix=matrix[:200],

@@ -112,7 +112,7 @@ def test_taking_the_plan_that_is_shown_changes_nothing() -> None:
         {"run": "rm -rf /"},
         {"rationale": "x" * 5_000},
         {
-            "members": ["LightGBM", "XGBoost", "RandomSplits", "Linear", "Kernel"],
+            "members": ["LightGBM", "XGBoost", "RandomSplits", "Linear", "Kernel", "Network", "ExtraTrees"],
             "learning_rate": 0.005,
             "folds": 10,
         },

@@ -121,14 +121,15 @@ def test_what_cannot_stop_half_way_is_left_out_where_rows_are_many() -> None:
         ("LightGBM", "RandomSplits", "XGBoost"),
         ("Linear", "Kernel", "Network", "ExtraTrees", "Neighbours"),
     )
-    assert plan_for(rows=2_000).members == (*trees, *others)
+    sizes = ("LargeTrees", "SmallTrees")
+    assert plan_for(rows=2_000).members == (*trees, *others, *sizes)
     assert "Kernel" not in plan_for(rows=200_000).members
     many = make_plan(
         a_brief(rows=5_000_000, features=tuple(feature(f"x{i}") for i in range(30))),
         msgspec.structs.replace(MEANS, seconds=60.0),
         target_min=None,
     )
-    assert many.members == trees
+    assert many.members == (*trees, *sizes)
     assert many.rows_max < 5_000_000
 
 
@@ -136,7 +137,7 @@ def test_of_many_columns_and_classes_the_quick_models_come_before_the_slower_lib
     pixels = tuple(feature(f"pixel{i}") for i in range(784))
     plan = plan_for(rows=3_500, features=pixels, classes=tuple("0123456789"), task="multiclass")
     assert plan.members[:2] == ("Kernel", "LightGBM")
-    assert plan.members[-1] == "XGBoost"
+    assert plan.members[-3:] == ("XGBoost", "LargeTrees", "SmallTrees")
     assert "ExtraTrees" in plan.members
 
 
@@ -152,7 +153,13 @@ def test_more_time_is_more_seeds() -> None:
         make_plan(brief, msgspec.structs.replace(MEANS, seconds=seconds), target_min=None).passes
         for seconds in (10.0, 60.0, 6_000.0)
     ]
-    assert passes == [1, 6, 10]
+    assert passes == [2, 12, 20]
+
+
+def test_trees_of_other_sizes_are_for_a_second_pass() -> None:
+    once = make_plan(a_brief(), msgspec.structs.replace(MEANS, seconds=9.0), target_min=None)
+    assert once.passes == 1
+    assert "LargeTrees" not in once.members
 
 
 def test_rows_are_as_many_as_memory_and_time_have_room_for() -> None:

@@ -60,7 +60,13 @@ def test_a_model_that_does_not_answer_is_not_asked_for_ever() -> None:
 
 
 def test_without_time_nothing_is_begun() -> None:
-    assert isinstance(step(left_s=LIMITS.step_s_min - 1), Stop)
+    assert isinstance(step(left_s=LIMITS.first_s_min - 1), Stop)
+    assert isinstance(step(("draft", "failed", {}), left_s=LIMITS.step_s_min - 1), Stop)
+
+
+def test_a_script_that_is_there_already_is_judged_in_less_time_than_another_needs() -> None:
+    assert step(left_s=LIMITS.first_s_min) == Draft()
+    assert runs_within(LIMITS.first_s_min, 5, LIMITS) is not None
 
 
 @pytest.mark.parametrize("seed", range(40))
