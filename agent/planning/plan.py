@@ -65,6 +65,7 @@ def make_plan(brief: Brief, means: Means, *, target_min: float | None) -> Plan:
         "members": "Kinds of models that err differently; the mix for a fold is chosen on the other folds.",
         "passes": f"Each kind from up to {passes} seeds while time lasts: their mean errs less than one.",
         "steps": f"{len(brief.features)} columns, by kind; rare or many values get the target's means.",
+        "options": "What helps with some data only is tried on three folds, and used if it helps there.",
         "boosting": f"Learning rate {boosting.lightgbm['learning_rate']}: so much data, so much time.",
     }
     return Plan(

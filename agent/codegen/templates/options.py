@@ -13,6 +13,7 @@ from agent.codegen.templates.validation import Problem, Trial
 
 OPTION_FOLDS = 3  # the last ones, where time counts
 OPTION_ROUNDS = 60
+SURE = 2.0  # standard errors that a gain must exceed
 OPTION_SHARE = 0.1  # of the time that is left, that trying may take
 
 
@@ -37,7 +38,7 @@ def with_options(problem: Problem, look: Look, config: Config, choices: Choices,
         with ThreadPoolExecutor(min(config.threads, len(folds))) as pool:
             gains = np.array(list(pool.map(gain, folds)))
         error = gains.std(ddof=1) / np.sqrt(len(gains))
-        used = bool(gains.mean() > error)
+        used = bool(gains.mean() > SURE * error)
         pace.say(0.15, f"{words}: loss {-gains.mean():+.2%} ± {error:.2%}, {'used' if used else 'left out'}")
         if used:
             problem = replace(problem, encoders=[*problem.encoders, option], encoded={})

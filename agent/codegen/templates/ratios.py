@@ -14,6 +14,7 @@ TOLD_MOST = 12  # numbers that are set against each other
 KEPT = 12  # pairs of them
 PAIR_ROWS = 10_000  # to choose by
 PAIR_ROUNDS = 60
+RATIO_MAX = 1e30  # well within what a number of 4 bytes can hold
 
 
 def pairs(frame: pl.DataFrame, config: Config) -> Encoder:
@@ -44,12 +45,12 @@ def pairs(frame: pl.DataFrame, config: Config) -> Encoder:
 
 
 def of_pair(values: NDArray[np.float32], pair: tuple[int, int], sign: str) -> NDArray[np.float64]:
-    """The ratio or the difference of two columns; a ratio to nothing is missing."""
-    one, other = (values[:, place].astype(np.float64) for place in pair)
-    made: NDArray[np.float64] = np.full(len(one), np.nan)
+    """The ratio or the difference of two columns; a ratio to nothing, or next to it, is missing."""
+    one, other = values[:, pair[0]].astype(np.float64), values[:, pair[1]].astype(np.float64)
     if sign == "-":
-        return np.subtract(one, other, out=made)
-    return np.divide(one, other, out=made, where=other != 0)
+        return one - other
+    made = np.divide(one, other, out=np.full(len(one), np.nan), where=other != 0)
+    return np.where(np.abs(made) < RATIO_MAX, made, np.nan)
 
 
 def gains(matrix: NDArray[np.float32], target: NDArray[np.float64], config: Config) -> NDArray[np.float64]:
