@@ -58,13 +58,13 @@ def home(tmp_path: Path) -> Path:
 def shared_competition(home: Path) -> Callable[[str], Path]:
     """Puts the public files of a competition of ../shared into the stack's folder; gives its whole folder."""
 
-    def publish(slug: str) -> Path:
+    def whole(slug: str) -> Path:
         if not (SHARED / slug).is_dir():
             pytest.skip(f"../shared/competitions/{slug} is not here")
         publish(SHARED / slug, home)
         return SHARED / slug
 
-    return publish
+    return whole
 
 
 def publish(competition: Path, home: Path) -> None:

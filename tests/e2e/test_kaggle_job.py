@@ -111,9 +111,9 @@ def test_a_container_without_a_network_does_the_same_through_its_executor(
             ANTHROPIC_API_KEY="sk-test",
         ) as stack,
     ):
-        asked = {"kaggle_url": URL, "budget_s": 140, "submit": True}
+        asked = {"kaggle_url": URL, "budget_s": 100, "submit": True}  # time for an advice, not for a search
         job = stack.http.post("/run", json=asked).json()["job_id"]
-        view = stack.wait_ended(job, timeout_s=150)
+        view = stack.wait_ended(job, timeout_s=110)
         assert view["status"] == "success", view["error"]
         submission = stack.http.get(f"/jobs/{job}/files/submission.csv").content
         plan = stack.http.get(f"/jobs/{job}/files/plan.json").json()
