@@ -124,7 +124,7 @@ def _pieces() -> tuple[tuple[Import, ...], tuple[Definition, ...]]:
         for node, following in zip(body, [*body[1:], None], strict=True):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 imports += _imports(node)
-            elif names := _defined(node):
+            elif names := defined_by(node):
                 source = _source(lines, node, following)
                 definitions.append(
                     Definition(piece=piece, names=names, source=source, uses=_names_in(source))
@@ -141,12 +141,15 @@ def _imports(node: ast.Import | ast.ImportFrom) -> list[Import]:
     return [Import(module=module, name=a.name, bound=a.asname or a.name) for a in node.names]
 
 
-def _defined(node: ast.stmt) -> tuple[str, ...]:
+def defined_by(node: ast.stmt) -> tuple[str, ...]:
+    """The names that a top-level statement defines; none where it is something else."""
     match node:
         case ast.FunctionDef() | ast.ClassDef():
             return (node.name,)
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
             return (name,)
+        case ast.Assign(targets=[ast.Tuple(elts=names)]):
+            return tuple(name.id for name in names if isinstance(name, ast.Name))
         case _:
             return ()
 

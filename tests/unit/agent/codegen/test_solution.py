@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agent.brief import Validation
-from agent.codegen.solution import write_solution
+from agent.codegen.solution import defined_by, write_solution
 from agent.planning.means import Means
 from agent.planning.plan import make_plan
 from tests.unit.agent.briefs import a_brief, feature
@@ -105,6 +105,10 @@ def test_only_what_the_plan_needs_is_there() -> None:
     assert "TargetEncoder" not in plain
     assert "label_by_cut_points" not in plain
     assert "TfidfVectorizer" in solution(CASES["accuracy"])
+
+
+def test_constants_that_share_a_line_are_both_known() -> None:
+    assert defined_by(ast.parse("LOW, HIGH = 1, 2").body[0]) == ("LOW", "HIGH")
 
 
 def test_nothing_of_ours_is_imported() -> None:
