@@ -38,44 +38,49 @@ class Look:
         return float(np.mean(losses)) <= (1 + NEARLY) * self.loss
 
 
-def quick_kind(choices: Choices) -> str:
-    """The kind of model that looks first: one that can stop after any round, if there is one."""
-    return next((kind for kind in STOPPABLE if kind in choices.members), next(iter(choices.members)))
-
-
-def quickened(config: Config) -> Config:
-    """The same with boosting in large steps."""
-    return replace(
+def quick_trials(problem: Problem, config: Config, choices: Choices, pace: Pace) -> list[Trial]:
+    """For each target a trial in large steps, of a kind that can stop after any round, if there is one."""
+    quick = replace(
         config,
         lightgbm=config.lightgbm | {"learning_rate": LOOK_RATE},
         xgboost=config.xgboost | {"eta": LOOK_RATE},
     )
+    return [
+        Trial(
+            problem=problem,
+            config=quick,
+            choices=choices,
+            pace=pace,
+            name=next((kind for kind in STOPPABLE if kind in choices.members), next(iter(choices.members))),
+            which=which,
+            seed=config.seed,
+        )
+        for which in range(len(problem.targets))
+    ]
+
+
+def rows_to_learn(problem: Problem, number: int, config: Config, choices: Choices) -> NDArray[np.int64]:
+    """What a quick model of a fold learns from: at most `LOOK_ROWS` of its rows."""
+    learn = choices.learn_from(problem.fold, number)
+    if len(learn) <= LOOK_ROWS:
+        return learn
+    return np.sort(np.random.default_rng(config.seed).choice(learn, LOOK_ROWS, replace=False))
 
 
 def first_look(problem: Problem, config: Config, choices: Choices, pace: Pace) -> Look:
     """Learn from some rows, from columns that need no target, and answer the last fold and test."""
-    name, quick = quick_kind(choices), quickened(config)
     hasty = replace(
         pace, end=pace.now() + LOOK_SHARE * pace.left(), fits=config.threads * len(config.targets)
     )
     number = int(problem.fold.max())
     held = np.flatnonzero(problem.fold == number)
-    learn = choices.learn_from(problem.fold, number)
-    if len(learn) > LOOK_ROWS:
-        learn = np.sort(np.random.default_rng(config.seed).choice(learn, LOOK_ROWS, replace=False))
+    learn = rows_to_learn(problem, number, config, choices)
     bare = replace(problem, encoders=[], encoded={})
     raws = []
     rounds_made, began = 0, pace.now()
-    for which, target in enumerate(problem.targets):
-        trial = Trial(
-            problem=bare,
-            config=quick,
-            choices=choices,
-            pace=hasty,
-            name=name,
-            which=which,
-            seed=config.seed,
-        )
+    trials = quick_trials(bare, config, choices, hasty)
+    name = trials[0].name
+    for target, trial in zip(problem.targets, trials, strict=True):
         model = trial.fit(number, learn, held, LOOK_ROUNDS, f"first look, {name}", at_once=config.threads)
         rounds = max(1, len(model.curve))
         rounds_made += rounds

@@ -7,9 +7,9 @@ import numpy as np
 
 from agent.codegen.templates.choices import Choices
 from agent.codegen.templates.config import Config
-from agent.codegen.templates.first_look import LOOK_ROWS, Look, quick_kind, quickened
+from agent.codegen.templates.first_look import LOOK_ROWS, Look, quick_trials, rows_to_learn
 from agent.codegen.templates.pace import Pace
-from agent.codegen.templates.validation import Problem, Trial
+from agent.codegen.templates.validation import Problem
 
 OPTION_FOLDS = 3  # the last ones, where time counts
 OPTION_ROUNDS = 60
@@ -47,23 +47,14 @@ def with_options(problem: Problem, look: Look, config: Config, choices: Choices,
 
 def quick_loss(problem: Problem, number: int, config: Config, choices: Choices, pace: Pace) -> float:
     """The loss on a fold of a quick model of some of the other rows, the mean over the targets."""
-    name, quick = quick_kind(choices), quickened(config)
     held = np.flatnonzero(problem.fold == number)
-    learn = choices.learn_from(problem.fold, number)
-    if len(learn) > LOOK_ROWS:
-        learn = np.sort(np.random.default_rng(config.seed).choice(learn, LOOK_ROWS, replace=False))
+    learn = rows_to_learn(problem, number, config, choices)
     losses = []
-    for which, target in enumerate(problem.targets):
-        trial = Trial(
-            problem=problem,
-            config=quick,
-            choices=choices,
-            pace=pace,
-            name=name,
-            which=which,
-            seed=config.seed,
+    trials = quick_trials(problem, config, choices, pace)
+    for target, trial in zip(problem.targets, trials, strict=True):
+        model = trial.fit(
+            number, learn, held, OPTION_ROUNDS, f"options, {trial.name}", at_once=config.threads
         )
-        model = trial.fit(number, learn, held, OPTION_ROUNDS, f"options, {name}", at_once=config.threads)
         answers = model.predict(trial.matrix(number, learn, held), max(1, len(model.curve)))
         losses.append(choices.loss(target[held], np.reshape(answers, (len(held), -1))))
     return float(np.mean(losses))
